@@ -1,0 +1,115 @@
+import type { ActivityReason } from './reasons.js';
+import type { ActivityStatus } from './statuses.js';
+
+/** Plain data, as JSON can hold it. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+/** Who asked. The id is opaque text, with no foreign key to the app's users; the name is a snapshot. */
+export interface Actor {
+  id: string;
+  name?: string | null;
+}
+
+/** What the activity works on. */
+export interface Resource {
+  type: string;
+  id: string;
+  name?: string | null;
+}
+
+/**
+ * How far the activity is. `percent` is 0–100, or null while unknown; `current` may pass `total` (an estimate that was
+ * too low), `percent` then stays at 100.
+ */
+export interface Progress {
+  percent: number | null;
+  current: number | null;
+  total: number | null;
+  /** What is counted, e.g. `files`; null when it is not said. */
+  unit: string | null;
+}
+
+/** Where the call came from: `http`, `rpc`, `ws`, `graphql`, or null for a plain call. */
+export interface Origin {
+  kind: string | null;
+  /** Readable form, e.g. `POST /images/:ref/pull` or `ReportService.nightly`. */
+  label: string | null;
+  requestId: string | null;
+  /** W3C trace context of the causing request. */
+  traceparent: string | null;
+}
+
+/** A failure as it is stored: text only, so that anything that was thrown can be kept. */
+export interface StoredError {
+  name: string;
+  message: string;
+  code?: string;
+  stack?: string;
+  /** Causes and the members of an AggregateError, outermost first. */
+  causes?: StoredError[];
+}
+
+/** One recorded operation, as `get`, `list` and the admin API give it. Times are UTC. */
+export interface Activity {
+  id: string;
+  scope: string;
+  type: string;
+  /** A line for people; null when the type says enough. */
+  title: string | null;
+  resource: Resource | null;
+  actor: Actor | null;
+  batchId: string | null;
+  parentId: string | null;
+  status: ActivityStatus;
+  reason: ActivityReason | null;
+  cancellable: boolean;
+  origin: Origin;
+  /** Key of the limit whose slot it waits for, holds or held. */
+  limitKey: string | null;
+  progress: Progress;
+  step: string | null;
+  /** The newest line of the log, cut to 500 characters. */
+  latestMessage: string | null;
+  /** Lines ever written, with those that the cap has left out. */
+  messageCount: number;
+  warningCount: number;
+  errorCount: number;
+  /** Lines that the cap per activity has left out. */
+  droppedMessageCount: number;
+  metadata: JsonObject;
+  /** What the work returned, when `keepResult` says so; undefined otherwise. */
+  result?: Json;
+  error: StoredError | null;
+  cancel: { requestedAt: Date; by: Actor | null; reason: string | null } | null;
+  createdAt: Date;
+  /** When it got its slot and the body was called; null while `queued` or if it never ran. */
+  startedAt: Date | null;
+  endedAt: Date | null;
+  updatedAt: Date;
+  /** Milliseconds from start to end, never negative; null before the end or if it never ran. */
+  durationMs: number | null;
+  ownerId: string;
+  /** Grows with each change of the row: a reader of changes drops what is older than it has. */
+  version: number;
+}
+
+/** An activity without its bodies, as a list gives it: `metadata`, `result` and the error's stack are left out. */
+export type ActivitySummary = Omit<Activity, 'metadata' | 'result' | 'error'> & { errorMessage: string | null };
+
+export type MessageLevel = 'debug' | 'info' | 'success' | 'warn' | 'error';
+export const MESSAGE_LEVELS: readonly MessageLevel[] = ['debug', 'info', 'success', 'warn', 'error'];
+
+/** One line of an activity's log. `seq` starts at 1 and rises by one for each line ever written. */
+export interface ActivityMessage {
+  activityId: string;
+  seq: number;
+  at: Date;
+  level: MessageLevel;
+  text: string;
+  /** `log` for `log.*` and the tracker's own lines, else the stream that was captured. */
+  source: MessageSource;
+  step: string | null;
+}
+
+export type MessageSource = 'log' | 'stdout' | 'stderr' | 'activity';

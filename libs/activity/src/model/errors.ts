@@ -1,0 +1,152 @@
+import { ActivityError } from './activity-error.js';
+import type { ActivityStatus, FinalStatus } from './statuses.js';
+
+export class ActivityNotFoundError extends ActivityError {
+  readonly code = 'ACTIVITY_NOT_FOUND';
+  constructor(
+    readonly activityId: string,
+    options?: ErrorOptions,
+  ) {
+    super(`No activity has the id "${activityId}". It may have been pruned: see the option \`retention\`.`, options);
+  }
+}
+
+/** Cancel came too late, or a handle was settled twice: the first outcome stands. */
+export class ActivityAlreadySettledError extends ActivityError {
+  readonly code = 'ACTIVITY_ALREADY_SETTLED';
+  constructor(
+    readonly activityId: string,
+    readonly status: FinalStatus,
+    options?: ErrorOptions,
+  ) {
+    super(`Activity ${activityId} has already ended as "${status}"; nothing was changed.`, options);
+  }
+}
+
+/** The activity's type was declared `cancellable: false`. */
+export class ActivityNotCancellableError extends ActivityError {
+  readonly code = 'ACTIVITY_NOT_CANCELLABLE';
+  constructor(
+    readonly activityId: string,
+    readonly type: string,
+    options?: ErrorOptions,
+  ) {
+    super(`Activity ${activityId} cannot be cancelled: "${type}" is declared with \`cancellable: false\`.`, options);
+  }
+}
+
+/** The activity waited for a slot longer than its `queueTimeout`; its body did not run. */
+export class ActivityQueueTimeoutError extends ActivityError {
+  readonly code = 'ACTIVITY_QUEUE_TIMEOUT';
+  constructor(
+    readonly activityId: string,
+    readonly queueTimeoutMs: number,
+    readonly limitKey: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `Activity ${activityId} waited ${queueTimeoutMs} ms for a slot of "${limitKey}" and got none. ` +
+        'Raise `limit.max` or `queueTimeout`, or see what holds the slots.',
+      options,
+    );
+  }
+}
+
+/** `waitFor` gave up; the activity itself goes on. */
+export class ActivityWaitTimeoutError extends ActivityError {
+  readonly code = 'ACTIVITY_WAIT_TIMEOUT';
+  constructor(
+    readonly activityId: string,
+    readonly status: ActivityStatus,
+    readonly timeoutMs: number,
+  ) {
+    super(`Activity ${activityId} is still "${status}" after ${timeoutMs} ms; it goes on.`);
+  }
+}
+
+/** An option has a value that is not allowed; the text names the option, the value and what is allowed. */
+export class ActivityOptionError extends ActivityError {
+  readonly code = 'ACTIVITY_OPTION_INVALID';
+  constructor(
+    readonly where: string,
+    readonly problems: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(`${where}: ${problems.join('; ')}.`, options);
+  }
+}
+
+/** A list query has a value that is not allowed. `problems` are fit for an API answer. */
+export class ActivityQueryError extends ActivityError {
+  readonly code = 'ACTIVITY_QUERY_INVALID';
+  constructor(
+    readonly problems: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(`The query cannot be answered: ${problems.join('; ')}.`, options);
+  }
+}
+
+export class ActivityModuleMissingError extends ActivityError {
+  readonly code = 'ACTIVITY_MODULE_MISSING';
+  constructor(readonly asked: string) {
+    super(`${asked} needs the activity tracker: add \`ActivityModule.forRoot()\` to the imports of your root module.`);
+  }
+}
+
+export class ActivityModuleDuplicateError extends ActivityError {
+  readonly code = 'ACTIVITY_MODULE_DUPLICATE';
+  constructor() {
+    super(
+      'ActivityModule.forRoot() was imported twice in one application. Call it once, in the root module; it is global, ' +
+        'so feature modules need nothing (a bare `ActivityModule` is harmless).',
+    );
+  }
+}
+
+/** A decorator stands where it cannot work; found when the class is defined or when the application starts. */
+export class ActivityDecoratorError extends ActivityError {
+  readonly code = 'ACTIVITY_DECORATOR_MISUSED';
+}
+
+/** The database could not be reached or refused a write for good. */
+export class ActivityStoreError extends ActivityError {
+  readonly code = 'ACTIVITY_STORE_UNAVAILABLE';
+}
+
+/** The app's database is of a kind, or is used in a way, in which activities cannot be stored safely. */
+export class ActivityStoreUnsupportedError extends ActivityError {
+  readonly code = 'ACTIVITY_STORE_UNSUPPORTED';
+}
+
+export class ActivityMigrationsPendingError extends ActivityError {
+  readonly code = 'ACTIVITY_MIGRATIONS_PENDING';
+  constructor(
+    readonly pending: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(
+      `The activity tables lack ${pending.length} migration(s): ${pending.join(', ')}. Run them with your TypeORM ` +
+        "command line (see ormconfig.ts: `npm run migration:run`), or set `migrations: 'run'`.",
+      options,
+    );
+  }
+}
+
+/** The application is shutting down or closed: nothing new is started. */
+export class ActivityShutDownError extends ActivityError {
+  readonly code = 'ACTIVITY_SHUT_DOWN';
+  constructor(readonly type: string) {
+    super(`"${type}" was not started: the application is shutting down.`);
+  }
+}
+
+export class ActivityAdminUnguardedError extends ActivityError {
+  readonly code = 'ACTIVITY_ADMIN_UNGUARDED';
+  constructor() {
+    super(
+      'ActivityAdminModule.forRoot() has no guard, so anyone could see and cancel everything. Pass ' +
+        '`guards: [YourGuard]`, or `public: true` if that is meant.',
+    );
+  }
+}
