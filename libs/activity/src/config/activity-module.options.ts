@@ -1,0 +1,135 @@
+import type { ExecutionContext } from '@nestjs/common';
+import type { DataSourceOptions } from 'typeorm';
+import * as v from 'valibot';
+import type { Actor } from '../model/activity.js';
+import type { StoreFailurePolicy, TrackedCall } from './activity.options.js';
+import { callable, checked, duration, name, oneOf, positiveInteger } from './check.js';
+import type { Duration } from './duration.js';
+
+export type MigrationPolicy = 'run' | 'check' | 'off';
+
+/** The call whose actor is asked for. `context` is there where an interceptor ran: HTTP, messages, GraphQL. */
+export interface ActorCall extends TrackedCall {
+  context?: ExecutionContext;
+}
+
+/** What `ActivityModule.forRoot()` takes. Everything has a default. */
+export interface ActivityModuleOptions {
+  /** Name of the TypeORM data source whose database holds the activities. Default: the unnamed one. */
+  dataSource?: string;
+  /** A database of the tracker's own, in place of the app's. */
+  connection?: DataSourceOptions;
+  /** Put before the names of the tables (`activities`, `activity_messages`, …), e.g. `ops_`. Default none. */
+  tablePrefix?: string;
+  /** At start: run what is missing, refuse to start naming it, or do not look. Default `run`. */
+  migrations?: MigrationPolicy;
+  /** Who asked. Default: `request.user` (its `id`, `sub`, `userId` or `username`; its `name` or `username`). */
+  actor?: (call: ActorCall) => Actor | string | null | undefined | Promise<Actor | string | null | undefined>;
+  /** The tenant or environment of a call. Default `default`. */
+  scope?: (call: ActorCall) => string | undefined | Promise<string | undefined>;
+  /** Defaults for every activity. */
+  timeout?: Duration;
+  queueTimeout?: Duration;
+  /** Default 30 s. */
+  cancelGrace?: Duration;
+  /** Default `run`: the work matters more than its record. */
+  onStoreFailure?: StoreFailurePolicy;
+  /** How long a start waits for its row to be durable. Default 2 s. */
+  startTimeout?: Duration;
+  /** How often progress is written at most, per activity. Default 250 ms. */
+  progressInterval?: Duration;
+  /** How long running work may go on when the application stops. Default 10 s. */
+  shutdownGrace?: Duration;
+  /** Characters of one log line; the rest is cut with a mark. Default 8,192. */
+  maxMessageLength?: number;
+  /** Lines kept of one activity: the first half and the newest half. Default 10,000. */
+  maxMessages?: number;
+  /** What `prune()` takes away. Default `{ maxAge: '30d', maxCount: 10_000 }` for each scope; false keeps all. */
+  retention?: RetentionOptions | false;
+}
+
+export interface RetentionOptions {
+  /** Counted from the end of the activity. */
+  maxAge?: Duration;
+  /** Ended activities kept in each scope, newest first. */
+  maxCount?: number;
+}
+
+/** Options with their defaults, durations in milliseconds. */
+export interface ActivitySettings {
+  dataSource?: string;
+  connection?: DataSourceOptions;
+  tablePrefix: string;
+  migrations: MigrationPolicy;
+  actor?: ActivityModuleOptions['actor'];
+  scope?: ActivityModuleOptions['scope'];
+  timeout?: number;
+  queueTimeout?: number;
+  cancelGrace: number;
+  onStoreFailure: StoreFailurePolicy;
+  startTimeout: number;
+  progressInterval: number;
+  shutdownGrace: number;
+  maxMessageLength: number;
+  maxMessages: number;
+  retention: { maxAge?: number; maxCount?: number } | false;
+}
+
+const schema = v.strictObject(
+  {
+    dataSource: v.optional(name(128)),
+    connection: v.optional(
+      v.custom<DataSourceOptions>(
+        (value) => typeof value === 'object' && value !== null && 'type' in value,
+        'must be the options of a TypeORM data source',
+      ),
+    ),
+    tablePrefix: v.optional(
+      v.custom<string>(
+        (value) => typeof value === 'string' && /^[a-z_][a-z0-9_]{0,23}$|^$/.test(value),
+        'must be at most 24 characters of a-z, 0-9 and _',
+      ),
+      '',
+    ),
+    migrations: v.optional(oneOf(['run', 'check', 'off']), 'run'),
+    actor: v.optional(callable),
+    scope: v.optional(callable),
+    timeout: v.optional(duration),
+    queueTimeout: v.optional(duration),
+    cancelGrace: v.optional(duration, '30s'),
+    onStoreFailure: v.optional(oneOf(['run', 'reject']), 'run'),
+    startTimeout: v.optional(duration, '2s'),
+    progressInterval: v.optional(duration, '250ms'),
+    shutdownGrace: v.optional(duration, '10s'),
+    maxMessageLength: v.optional(
+      v.custom<number>(
+        (value) => Number.isSafeInteger(value) && (value as number) >= 80 && (value as number) <= 65_536,
+        'must be a whole number from 80 to 65536',
+      ),
+      8192,
+    ),
+    maxMessages: v.optional(
+      v.custom<number>(
+        (value) => Number.isSafeInteger(value) && (value as number) >= 10,
+        'must be a whole number of at least 10',
+      ),
+      10_000,
+    ),
+    retention: v.optional(
+      v.union(
+        [v.literal(false), v.strictObject({ maxAge: v.optional(duration), maxCount: v.optional(positiveInteger) })],
+        'must be false or { maxAge?: duration, maxCount?: whole number }',
+      ),
+      { maxAge: '30d', maxCount: 10_000 },
+    ),
+  },
+  'must be an object',
+);
+
+/**
+ * Options with their defaults.
+ * @throws {ActivityOptionError} naming what is wrong and what is allowed.
+ */
+export function resolveModuleOptions(options: ActivityModuleOptions = {}): ActivitySettings {
+  return checked('ActivityModule options', schema, options) as ActivitySettings;
+}
