@@ -1,0 +1,67 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { ActivitySettings } from '../config/activity-module.options.js';
+import type { Actor } from '../model/activity.js';
+import { errorLine, toStoredError } from '../model/stored-error.js';
+import type { ActivityStore } from '../storage/activity-store.js';
+import { ActivityRecord, type ActivityIdentity } from './activity-record.js';
+import { NO_ORIGIN, type RunRequest } from './run-request.js';
+import { RunningActivity, type RunningActivityListener } from './running-activity.js';
+
+export interface ActivityFactoryParts {
+  settings: ActivitySettings;
+  store: ActivityStore;
+  listener: RunningActivityListener;
+}
+
+/** Makes the activity of one call, with the module's defaults and what it inherits from the activity around it. */
+export function createRunningActivity(
+  { options, origin }: RunRequest,
+  parent: RunningActivity | undefined,
+  { settings, store, listener }: ActivityFactoryParts,
+): RunningActivity {
+  const inherited = parent?.record.identity;
+  const identity: ActivityIdentity = {
+    id: uuidv7(),
+    scope: options.scope ?? inherited?.scope ?? 'default',
+    type: options.type,
+    title: options.title ?? null,
+    resource: options.resource ?? null,
+    actor: actorOf(options.actor) ?? inherited?.actor ?? null,
+    batchId: options.batchId ?? inherited?.batchId ?? null,
+    parentId: options.parentId === undefined ? (parent?.id ?? null) : options.parentId,
+    cancellable: options.cancellable ?? true,
+    origin: origin ?? inherited?.origin ?? NO_ORIGIN,
+    limitKey: options.limit?.key ?? null,
+    metadata: options.metadata ?? {},
+    createdAt: new Date(),
+  };
+  const activity = new RunningActivity(
+    new ActivityRecord(identity, store, { settings, failures: failuresOf(identity.id, listener) }),
+    parent ? [parent.id, ...parent.ancestorIds] : [],
+    {
+      timeout: options.timeout ?? settings.timeout,
+      cancelGrace: options.cancelGrace ?? settings.cancelGrace,
+      settleTimeout: settings.startTimeout,
+      keepResult: options.keepResult ?? false,
+    },
+    listener,
+  );
+  if (parent) activity.follow(parent.signal);
+  if (options.signal) activity.follow(options.signal);
+  return activity;
+}
+
+function failuresOf(id: string, listener: RunningActivityListener) {
+  let told = false;
+  return {
+    onLost: (error: unknown) => {
+      if (!told) listener.warn(`Part of activity ${id} is not recorded: ${errorLine(toStoredError(error))}`);
+      told = true;
+    },
+    onLate: (what: string) => listener.debug(`Activity ${id} has ended; a late ${what} is dropped.`),
+  };
+}
+
+function actorOf(actor: Actor | string | null | undefined): Actor | null {
+  return typeof actor === 'string' ? { id: actor } : (actor ?? null);
+}

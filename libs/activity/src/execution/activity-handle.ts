@@ -1,0 +1,47 @@
+import { cancellationOf } from '../model/cancellation.js';
+import type { Json } from '../model/activity.js';
+import { outcomeOf } from '../model/outcome.js';
+import { toStoredError } from '../model/stored-error.js';
+import type { ActivityContext } from './activity-context.js';
+import { withinActivity } from './ambient-activity.js';
+import type { RunningActivity } from './running-activity.js';
+
+/**
+ * An activity that is settled by hand: what `service.start()` gives. The first settlement wins and resolves with true,
+ * every later one with false, and changes nothing. After a settlement all calls are quiet no-ops; the signal stays as it is.
+ */
+export interface ActivityHandle extends ActivityContext {
+  /** `result` is kept where `keepResult` says so. */
+  succeed(result?: Json): Promise<boolean>;
+  fail(error: unknown): Promise<boolean>;
+  /** Settles as cancelled, with the reason of the signal (or `user`, where it has not aborted). */
+  cancelled(): Promise<boolean>;
+  /** Without an error: succeeded. With one: what follows from the signal's reason. A message becomes the last line. */
+  settle(error?: unknown, options?: { message?: string }): Promise<boolean>;
+  /** Runs `work` with this activity as the current one. */
+  within<T>(work: () => T): T;
+}
+
+export function createActivityHandle(activity: RunningActivity, keepResult: boolean): ActivityHandle {
+  const end = async (settlement: Promise<boolean>): Promise<boolean> => {
+    const first = await settlement;
+    activity.release();
+    return first;
+  };
+  const fail = (error: unknown): Promise<boolean> =>
+    end(activity.settle(outcomeOf({ ok: false, error }, activity.signal), { error: toStoredError(error) }));
+  const succeed = (result?: Json): Promise<boolean> =>
+    end(activity.settle({ status: 'succeeded', reason: null }, keepResult && result !== undefined ? { result } : {}));
+  return Object.freeze({
+    ...activity.context,
+    succeed,
+    fail,
+    cancelled: () =>
+      end(activity.settle({ status: 'cancelled', reason: cancellationOf(activity.signal)?.abortReason ?? 'user' }, {})),
+    settle: (...[error, options]: [unknown?, { message?: string }?]) => {
+      if (options?.message !== undefined) activity.record.message(error ? 'error' : 'info', options.message);
+      return error === undefined || error === null ? succeed() : fail(error);
+    },
+    within: <T>(work: () => T) => withinActivity(activity, work),
+  } satisfies ActivityHandle);
+}

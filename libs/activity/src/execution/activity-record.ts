@@ -1,0 +1,268 @@
+import type {
+  Activity,
+  Actor,
+  Json,
+  JsonObject,
+  MessageLevel,
+  MessageSource,
+  Origin,
+  Resource,
+  StoredError,
+} from '../model/activity.js';
+import type { Outcome } from '../model/outcome.js';
+import type { ActivityStatus } from '../model/statuses.js';
+import type { ActivityStore, CancelFact, CasResult, NewActivity, Ownership } from '../storage/activity-store.js';
+import { ActivityLog, type LogLimits } from './activity-log.js';
+import { afterDelay } from './long-timeout.js';
+import { ProgressMeter, type ProgressReport } from './progress-meter.js';
+
+/** What is known of an activity before its first row is written. */
+export interface ActivityIdentity {
+  id: string;
+  scope: string;
+  type: string;
+  title: string | null;
+  resource: Resource | null;
+  actor: Actor | null;
+  batchId: string | null;
+  parentId: string | null;
+  cancellable: boolean;
+  origin: Origin;
+  limitKey: string | null;
+  metadata: JsonObject;
+  createdAt: Date;
+}
+
+export interface RecordSettings extends LogLimits {
+  progressInterval: number;
+}
+
+export interface RecordFailures {
+  /** A write after the start was refused for good: told once for each activity. */
+  onLost: (error: unknown) => void;
+  /** Something was said after the end; it is dropped. */
+  onLate: (what: string) => void;
+}
+
+/**
+ * The owner's side of one row: holds its newest values in memory and writes them, progress and counts at most once an
+ * interval. After the end every call is a quiet no-op, so late output can never rewrite a finished row.
+ */
+export class ActivityRecord {
+  readonly identity: ActivityIdentity;
+  readonly #store: ActivityStore;
+  readonly #owner: Ownership;
+  readonly #settings: RecordSettings;
+  readonly #failures: RecordFailures;
+  readonly #log: ActivityLog;
+  readonly #progress = new ProgressMeter();
+  #metadata: JsonObject;
+  #step: string | null = null;
+  #status: ActivityStatus = 'queued';
+  #reason: Outcome['reason'] = null;
+  #error: StoredError | null = null;
+  #result: Json | undefined;
+  #cancel: CancelFact | null = null;
+  #startedAt: Date | null = null;
+  #endedAt: Date | null = null;
+  #updatedAt: Date;
+  #ended = false;
+  #lost = false;
+  #version = 1;
+  #stopTimer: (() => void) | undefined;
+
+  constructor(
+    identity: ActivityIdentity,
+    store: ActivityStore,
+    { settings, failures }: { settings: RecordSettings; failures: RecordFailures },
+  ) {
+    this.identity = identity;
+    this.#store = store;
+    this.#owner = { ownerId: store.ownerId, fence: 1 };
+    this.#settings = settings;
+    this.#failures = failures;
+    this.#log = new ActivityLog(settings);
+    this.#metadata = { ...identity.metadata };
+    this.#updatedAt = identity.createdAt;
+  }
+
+  get status(): ActivityStatus {
+    return this.#status;
+  }
+
+  get metadata(): Readonly<JsonObject> {
+    return this.#metadata;
+  }
+
+  /** Writes the first row. Rejects when the store refuses it for good; waits as long as the store is away. */
+  begin(status: 'queued' | 'running'): Promise<void> {
+    this.#status = status;
+    if (status === 'running') this.#startedAt = this.identity.createdAt;
+    const row: NewActivity = { ...this.identity, ...this.#owner, status, startedAt: this.#startedAt };
+    return this.#store.insert(row).catch((error: unknown) => {
+      this.#lost = true;
+      throw error;
+    });
+  }
+
+  /** `queued → running`. A lost race means that the waiting activity was cancelled meanwhile. */
+  async grant(): Promise<CasResult> {
+    const startedAt = this.#now();
+    if (this.#lost) return this.#started(startedAt, { won: true });
+    try {
+      return this.#started(startedAt, await this.#store.grant(this.identity.id, this.#owner, startedAt));
+    } catch (error) {
+      this.#lose(error);
+      return this.#started(startedAt, { won: true });
+    }
+  }
+
+  /** Notes a cancel that stands on the row, or will with the settlement. */
+  cancelling(cancel: CancelFact): void {
+    if (this.#ended) return;
+    this.#cancel ??= cancel;
+    if (this.#status === 'running') this.#status = 'cancelling';
+    this.#touch();
+  }
+
+  progress(report: ProgressReport): void {
+    if (this.#late('progress')) return;
+    if (this.#progress.report(report)) this.#change();
+  }
+
+  step(name: string | null): void {
+    if (this.#late('step')) return;
+    if (this.#step === name) return;
+    this.#step = name;
+    this.#change();
+  }
+
+  /** Merges at the top level; a key set to undefined stays as it is. */
+  mergeMetadata(patch: JsonObject): void {
+    if (this.#late('metadata')) return;
+    this.#metadata = { ...this.#metadata, ...patch };
+    this.#change();
+  }
+
+  message(level: MessageLevel, text: string, source: MessageSource = 'log'): void {
+    if (this.#late('log')) return;
+    this.#write(level, text, source);
+    this.#change();
+  }
+
+  /**
+   * Writes the last values and the outcome in one statement.
+   * @returns whether this was first; resolves when it is durable, however long the store is away.
+   */
+  async settle(outcome: Outcome, { error, result }: { error?: StoredError; result?: Json }): Promise<CasResult> {
+    if (outcome.status === 'succeeded') this.#progress.complete();
+    this.#ended = true;
+    this.#stopTimer?.();
+    this.#endedAt = this.#now();
+    this.#status = outcome.status;
+    this.#reason = outcome.reason;
+    this.#error = error ?? null;
+    this.#result = result;
+    this.#touch();
+    if (this.#lost) return { won: true };
+    return this.#store.settle({
+      id: this.identity.id,
+      ...this.#owner,
+      ...outcome,
+      endedAt: this.#endedAt,
+      error: this.#error,
+      ...(result === undefined ? {} : { result }),
+      changes: this.#changes(),
+      ...(this.#cancel ? { cancel: this.#cancel } : {}),
+    });
+  }
+
+  /** The row was ended by someone else: notes how, and writes nothing more. */
+  close(outcome: Outcome, cancel: CancelFact | null): void {
+    this.#ended = true;
+    this.#stopTimer?.();
+    this.#endedAt = this.#now();
+    this.#status = outcome.status;
+    this.#reason = outcome.reason;
+    this.#cancel = cancel;
+    this.#touch();
+  }
+
+  /** The activity as it is now, in this process's eyes. */
+  snapshot(): Activity {
+    const { identity } = this;
+    const { latestMessage, ...counts } = this.#log.counts;
+    return {
+      ...identity,
+      status: this.#status,
+      reason: this.#reason,
+      progress: this.#progress.value,
+      step: this.#step,
+      latestMessage,
+      ...counts,
+      metadata: { ...this.#metadata },
+      ...(this.#result === undefined ? {} : { result: this.#result }),
+      error: this.#error,
+      cancel: this.#cancel,
+      startedAt: this.#startedAt,
+      endedAt: this.#endedAt,
+      updatedAt: this.#updatedAt,
+      durationMs: this.#startedAt && this.#endedAt ? this.#endedAt.getTime() - this.#startedAt.getTime() : null,
+      ownerId: this.#owner.ownerId,
+      version: this.#version,
+    };
+  }
+
+  #started(startedAt: Date, result: CasResult): CasResult {
+    if (result.won) {
+      this.#status = 'running';
+      this.#startedAt = startedAt;
+      this.#touch();
+    }
+    return result;
+  }
+
+  #write(level: MessageLevel, text: string, source: MessageSource): void {
+    const { line, cut } = this.#log.write(level, text, { source, step: this.#step, at: this.#now() });
+    if (this.#lost) return;
+    const about = { activityId: this.identity.id, ...this.#owner };
+    this.#store.append({ ...line, ...about }).catch((error: unknown) => this.#lose(error));
+    if (!cut) return;
+    this.#store
+      .trim({ ...about, ...cut, marker: { ...cut.marker, ...about } })
+      .catch((error: unknown) => this.#lose(error));
+  }
+
+  /** The first change goes out with the next interval's end; those in between ride along. */
+  #change(): void {
+    this.#touch();
+    this.#stopTimer ??= afterDelay(this.#settings.progressInterval, () => {
+      this.#stopTimer = undefined;
+      if (this.#ended || this.#lost) return;
+      this.#store.update(this.identity.id, this.#owner, this.#changes()).catch((error: unknown) => this.#lose(error));
+    });
+  }
+
+  #changes() {
+    return { progress: this.#progress.value, step: this.#step, metadata: this.#metadata, ...this.#log.counts };
+  }
+
+  #touch(): void {
+    this.#updatedAt = this.#now();
+    this.#version++;
+  }
+
+  /** Never before what was noted last: a clock that steps back must not make a negative duration. */
+  #now(): Date {
+    return new Date(Math.max(Date.now(), (this.#updatedAt ?? this.identity.createdAt).getTime()));
+  }
+
+  #late(what: string): boolean {
+    if (this.#ended) this.#failures.onLate(what);
+    return this.#ended;
+  }
+
+  #lose(error: unknown): void {
+    this.#failures.onLost(error);
+  }
+}

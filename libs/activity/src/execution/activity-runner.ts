@@ -1,0 +1,141 @@
+import type { ActivitySettings } from '../config/activity-module.options.js';
+import { ActivityShutDownError } from '../model/errors.js';
+import type { ActivityBus } from '../bus/activity-bus.js';
+import type { ActivityStore, CasResult } from '../storage/activity-store.js';
+import type { ActivityContext } from './activity-context.js';
+import type { ActivityEvents } from './activity-events.js';
+import { createRunningActivity } from './activity-factory.js';
+import { Admission } from './admission.js';
+import { ambientActivity, withinActivity } from './ambient-activity.js';
+import type { ConcurrencyLimiter } from './concurrency-limiter.js';
+import { followResult } from './follow-result.js';
+import type { RunRequest } from './run-request.js';
+import { RunningActivities } from './running-activities.js';
+import type { RunningActivity, RunningActivityListener } from './running-activity.js';
+
+export interface RunnerParts {
+  settings: ActivitySettings;
+  store: ActivityStore;
+  bus: ActivityBus;
+  limiter: ConcurrencyLimiter;
+  events: ActivityEvents;
+  /** Nest's Logger fits. */
+  logger: { warn(text: string): void; log(text: string): void; debug(text: string): void };
+}
+
+/**
+ * Starts activities, runs their work and settles them: record the start, wait for a slot, call the body with the
+ * activity around it, settle. One for each application; what it runs is in `running`.
+ */
+export class ActivityRunner {
+  readonly running = new RunningActivities();
+  readonly settings: ActivitySettings;
+  readonly #parts: RunnerParts;
+  readonly #admission: Admission;
+  readonly #listener: RunningActivityListener;
+  #stopping = false;
+
+  constructor(parts: RunnerParts) {
+    this.settings = parts.settings;
+    this.#parts = parts;
+    this.#admission = new Admission(parts);
+    this.#listener = {
+      settled: (activity, result) => this.#settled(activity, result),
+      released: (activity) => this.running.delete(activity),
+      debug: (text) => parts.logger.debug(text),
+      warn: (text) => parts.logger.warn(text),
+    };
+  }
+
+  /** From now on nothing is started. */
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  /**
+   * Runs `body` as an activity and gives its value or error, untouched. A body that gives an Observable or an async
+   * generator is followed to its end.
+   * @throws what `begin` throws, and the signal's reason when the body ignored it for longer than the grace.
+   */
+  async run<T>(request: RunRequest, body: (activity: ActivityContext) => T | PromiseLike<T>): Promise<T> {
+    const activity = await this.begin(request);
+    const work = withinActivity(activity, async () => body(activity.context));
+    let value: T;
+    try {
+      value = await Promise.race([work, activity.whenForced]);
+    } catch (error) {
+      if (activity.forced) finishLate(activity, work);
+      else await activity.finish({ ok: false, error });
+      throw error;
+    }
+    const followed = followResult(activity, value);
+    if (followed !== undefined) return followed as T;
+    await activity.finish({ ok: true, value });
+    return value;
+  }
+
+  /** Like `run`, but resolves once the start is recorded; the slot is waited for, and the work runs, behind it. */
+  async runInBackground<T>(
+    request: RunRequest,
+    body: (activity: ActivityContext) => T | PromiseLike<T>,
+  ): Promise<{ id: string; signal: AbortSignal; done: Promise<T> }> {
+    let tellRecorded!: (activity: RunningActivity) => void;
+    const recorded = new Promise<RunningActivity>((resolve) => (tellRecorded = resolve));
+    const done = this.run({ ...request, onRecorded: tellRecorded }, body);
+    done.catch(() => undefined);
+    // A start that is refused rejects `done` before anything is recorded.
+    const activity = await Promise.race([recorded, done.then(() => recorded)]);
+    return { id: activity.id, signal: activity.signal, done };
+  }
+
+  /**
+   * The first half of `run`: resolves when the body may be called. Whoever calls this calls the body within the
+   * activity, then `finish`es it.
+   * @throws {ActivityShutDownError} while the application stops; {ActivityQueueTimeoutError} no slot came in time;
+   *   {ActivityStoreError} the start could not be recorded and the policy is `reject`; the signal's reason when the
+   *   activity was aborted before its body.
+   */
+  async begin(request: RunRequest): Promise<RunningActivity> {
+    if (this.#stopping) throw new ActivityShutDownError(request.options.type);
+    const activity = createRunningActivity(request, this.#parentOf(request), {
+      ...this.#parts,
+      listener: this.#listener,
+    });
+    this.running.add(activity);
+    try {
+      await this.#admission.admit(activity, request);
+    } catch (error) {
+      activity.release();
+      throw error;
+    }
+    activity.startDeadline();
+    return activity;
+  }
+
+  /** The activity around the call, if this application runs it and the call does not name another (or none). */
+  #parentOf({ options }: RunRequest): RunningActivity | undefined {
+    if (options.parentId !== undefined)
+      return options.parentId === null ? undefined : this.running.get(options.parentId);
+    const around = ambientActivity();
+    return around && this.running.get(around.id) === around ? around : undefined;
+  }
+
+  #settled(activity: RunningActivity, result: CasResult): void {
+    if (result.won) {
+      this.#parts.events.emit('settled', activity);
+      this.#parts.bus.publish({ kind: 'settled', activityId: activity.id });
+      return;
+    }
+    if (result.status === null) {
+      this.#parts.logger.warn(`The row of activity ${activity.id} was deleted while it ran; its end is not recorded.`);
+    } else {
+      this.#parts.logger.debug(`Activity ${activity.id} had already ended as "${result.status}"; that stands.`);
+    }
+  }
+}
+
+/** The row was settled without the body. When the body does come back, it gives back its slot. */
+function finishLate(activity: RunningActivity, work: Promise<unknown>): void {
+  const finish = (): void => void activity.finish({ ok: true, value: undefined });
+  work.then(finish, finish);
+}

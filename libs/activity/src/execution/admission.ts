@@ -1,0 +1,155 @@
+import type { CheckedActivityOptions, StoreFailurePolicy } from '../config/activity.options.js';
+import type { ActivitySettings } from '../config/activity-module.options.js';
+import { ActivityQueueTimeoutError, ActivityStoreError } from '../model/errors.js';
+import { outcomeOf } from '../model/outcome.js';
+import { isFinalStatus } from '../model/statuses.js';
+import { errorLine, toStoredError } from '../model/stored-error.js';
+import type { ActivityStore, CasResult } from '../storage/activity-store.js';
+import type { ActivityEvents } from './activity-events.js';
+import { withinTime } from './bounded-wait.js';
+import type { ConcurrencyLimiter, LimiterPlace } from './concurrency-limiter.js';
+import { whenAborted } from './linked-signal.js';
+import { afterDelay } from './long-timeout.js';
+import type { RunRequest } from './run-request.js';
+import type { RunningActivity } from './running-activity.js';
+
+export interface AdmissionParts {
+  settings: ActivitySettings;
+  store: ActivityStore;
+  limiter: ConcurrencyLimiter;
+  events: ActivityEvents;
+  logger: { warn(text: string): void; log(text: string): void };
+}
+
+/** What happens before a body may be called: the start is recorded, a slot is waited for, a cancel is heeded. */
+export class Admission {
+  #storeIsAway = false;
+
+  constructor(private readonly parts: AdmissionParts) {}
+
+  /**
+   * Resolves when the body may be called; otherwise the activity has been settled.
+   * @throws {ActivityQueueTimeoutError} no slot came in time; {ActivityStoreError} the start could not be recorded and
+   *   the policy is `reject`; the signal's reason when the activity was aborted before its body.
+   */
+  async admit(activity: RunningActivity, { options, notes, onRecorded }: RunRequest): Promise<void> {
+    const place = options.limit
+      ? this.parts.limiter.enter({ ...options.limit, activityId: activity.id, ancestorIds: activity.ancestorIds })
+      : undefined;
+    if (place) activity.hold(place);
+    const startsAtOnce = (place?.granted ?? true) && !activity.signal.aborted;
+    await this.#recordStart(activity, startsAtOnce ? 'running' : 'queued', options.onStoreFailure);
+    onRecorded?.(activity);
+    for (const note of notes ?? []) activity.record.message('warn', note, 'activity');
+    this.parts.events.emit(startsAtOnce ? 'started' : 'queued', activity);
+    if (place && !startsAtOnce && !activity.signal.aborted) await this.#waitForSlot(activity, place, options);
+    await activity.whenNoCancelIsPending();
+    await refuseIfAborted(activity);
+  }
+
+  async #recordStart(
+    activity: RunningActivity,
+    status: 'queued' | 'running',
+    policy: StoreFailurePolicy = this.parts.settings.onStoreFailure,
+  ): Promise<void> {
+    const { startTimeout } = this.parts.settings;
+    let cause: unknown;
+    try {
+      if (
+        await withinTime(
+          activity.record.begin(status).then(() => true),
+          startTimeout,
+          false,
+        )
+      )
+        return this.#storeIsBack();
+    } catch (error) {
+      cause = error;
+    }
+    const why = cause === undefined ? `the database did not answer within ${startTimeout} ms` : sentenceOf(cause);
+    if (policy === 'reject') {
+      const error = new ActivityStoreError(
+        `Activity ${activity.id} was not started, since it could not be recorded: ${why}.`,
+        {
+          cause,
+        },
+      );
+      // Not awaited: the store is away. Should the row land later, it lands with its end.
+      void activity.refuse({ status: 'failed', reason: 'error' }, error);
+      throw error;
+    }
+    this.#storeFails(activity, why);
+  }
+
+  /** One warning for each outage, not for each call. */
+  #storeFails(activity: RunningActivity, why: string): void {
+    if (this.#storeIsAway) return;
+    this.#storeIsAway = true;
+    this.parts.logger.warn(
+      `Activities cannot be recorded: ${why}. The work runs all the same (first: "${activity.record.identity.type}"), ` +
+        "and its record is written when the database is back; `onStoreFailure: 'reject'` would refuse it.",
+    );
+  }
+
+  #storeIsBack(): void {
+    if (!this.#storeIsAway) return;
+    this.#storeIsAway = false;
+    this.parts.logger.log('Activities are recorded again.');
+  }
+
+  async #waitForSlot(activity: RunningActivity, place: LimiterPlace, options: CheckedActivityOptions): Promise<void> {
+    const { key, max } = options.limit!;
+    const queueTimeout = options.queueTimeout ?? this.parts.settings.queueTimeout;
+    activity.record.message(
+      'info',
+      `Waiting for a slot of "${key}": ${max} at once, place ${place.position()} in line.`,
+      'activity',
+    );
+    const end = await firstOf(activity.signal, place, queueTimeout);
+    if (end === 'late') {
+      const error = new ActivityQueueTimeoutError(activity.id, queueTimeout!, key);
+      await activity.refuse({ status: 'failed', reason: 'queue_timeout' }, error);
+      throw error;
+    }
+    if (end === 'granted' && !activity.signal.aborted) await this.#start(activity);
+  }
+
+  async #start(activity: RunningActivity): Promise<void> {
+    const granted: CasResult = await withinTime(activity.record.grant(), this.parts.settings.startTimeout, {
+      won: true,
+    });
+    if (granted.won) return this.parts.events.emit('started', activity);
+    // Someone else was first. A row that is gone was deleted by hand: the work was asked for, so it runs.
+    if (granted.status === null || !isFinalStatus(granted.status)) return;
+    const row = await this.parts.store.get(activity.id).catch(() => null);
+    activity.takeOver(granted.status, row?.cancel ?? null);
+  }
+}
+
+async function refuseIfAborted(activity: RunningActivity): Promise<void> {
+  if (!activity.signal.aborted) return;
+  const error: unknown = activity.signal.reason;
+  if (!activity.settled) await activity.refuse(outcomeOf({ ok: false, error }, activity.signal), error);
+  throw error;
+}
+
+function firstOf(
+  signal: AbortSignal,
+  place: LimiterPlace,
+  timeout: number | undefined,
+): Promise<'granted' | 'aborted' | 'late'> {
+  return new Promise((resolve) => {
+    const stopTimer = timeout === undefined ? () => undefined : afterDelay(timeout, () => end('late'));
+    const stopListening = whenAborted(signal, () => queueMicrotask(() => end('aborted')));
+    void place.whenGranted.then(() => end('granted'));
+    function end(how: 'granted' | 'aborted' | 'late'): void {
+      stopTimer();
+      stopListening();
+      resolve(how);
+    }
+  });
+}
+
+function sentenceOf(error: unknown): string {
+  return errorLine(toStoredError(error));
+}

@@ -1,0 +1,15 @@
+import type { CheckedActivityOptions } from '../config/activity.options.js';
+import type { Origin } from '../model/activity.js';
+import type { RunningActivity } from './running-activity.js';
+
+/** One call of the runner: checked options, and what only the entry point knows. */
+export interface RunRequest {
+  options: CheckedActivityOptions;
+  origin?: Origin;
+  /** What went wrong before the start (an option's function that threw): becomes warnings in the log. */
+  notes?: readonly string[];
+  /** Called once the start is recorded, before a slot is waited for. */
+  onRecorded?: (activity: RunningActivity) => void;
+}
+
+export const NO_ORIGIN: Origin = Object.freeze({ kind: null, label: null, requestId: null, traceparent: null });

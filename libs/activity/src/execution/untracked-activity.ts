@@ -1,0 +1,20 @@
+import { NIL } from 'uuid';
+import { ActivityWriter } from '../output/activity-writer.js';
+import type { ActivityContext } from './activity-context.js';
+import { abortableSleep } from './abortable-sleep.js';
+
+const ignore = (): void => undefined;
+
+/** What `currentActivity()` gives outside an activity: everything works and nothing is kept, so libraries need no `if`. */
+export const untrackedActivity: ActivityContext = Object.freeze({
+  id: NIL,
+  tracked: false,
+  signal: new AbortController().signal,
+  progress: ignore,
+  step: ignore,
+  log: Object.freeze({ debug: ignore, info: ignore, success: ignore, warn: ignore, error: ignore }),
+  metadata: Object.freeze({ merge: ignore, get: () => ({}) }),
+  writer: () => new ActivityWriter(ignore),
+  throwIfCancelled: ignore,
+  sleep: (ms: number) => abortableSleep(ms),
+});

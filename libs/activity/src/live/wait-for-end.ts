@@ -1,0 +1,49 @@
+import { filter, firstValueFrom, fromEvent, merge, timer, type Observable } from 'rxjs';
+import type { ActivityBus } from '../bus/activity-bus.js';
+import type { Activity } from '../model/activity.js';
+import { ActivityNotFoundError, ActivityWaitTimeoutError } from '../model/errors.js';
+import { isFinalStatus } from '../model/statuses.js';
+import type { ActivityStore } from '../storage/activity-store.js';
+
+/** How often the row is read where no notice comes: the bus is a hint, the row is the truth. */
+const POLL_MS = 1_000;
+
+export interface WaitOptions {
+  timeoutMs?: number;
+  /** Stops the waiting, not the activity. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Resolves with the activity once it has ended; at once, from its row, if it has already.
+ * @throws {ActivityNotFoundError}; {ActivityWaitTimeoutError} when the time is over; the signal's reason.
+ */
+export async function waitForEnd(
+  id: string,
+  { store, bus }: { store: ActivityStore; bus: ActivityBus },
+  { timeoutMs, signal }: WaitOptions,
+): Promise<Activity> {
+  const deadline = timeoutMs === undefined ? Infinity : Date.now() + timeoutMs;
+  for (;;) {
+    signal?.throwIfAborted();
+    // Listen first, then read: an end between the two is not missed.
+    const woken = nextHint(id, bus.notices, Math.min(POLL_MS, Math.max(0, deadline - Date.now())), signal);
+    const activity = await store.get(id);
+    if (!activity) throw new ActivityNotFoundError(id);
+    if (isFinalStatus(activity.status)) return activity;
+    if (Date.now() >= deadline) throw new ActivityWaitTimeoutError(id, activity.status, timeoutMs!);
+    await woken;
+  }
+}
+
+function nextHint(
+  id: string,
+  notices: ActivityBus['notices'],
+  withinMs: number,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
+  const ours: Observable<unknown> = notices.pipe(filter((notice) => notice.activityId === id.toLowerCase()));
+  return firstValueFrom(merge(ours, timer(withinMs), ...(signal ? [fromEvent(signal, 'abort')] : [])), {
+    defaultValue: undefined,
+  });
+}

@@ -1,0 +1,193 @@
+import type {
+  Activity,
+  ActivityMessage,
+  ActivitySummary,
+  Actor,
+  Json,
+  JsonObject,
+  MessageLevel,
+  MessageSource,
+  Origin,
+  Progress,
+  Resource,
+  StoredError,
+} from '../model/activity.js';
+import type { ActivityReason } from '../model/reasons.js';
+import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
+
+/** Names the owner of a row: each of its writes carries both, so one that lost the activity changes nothing. */
+export interface Ownership {
+  ownerId: string;
+  fence: number;
+}
+
+/** A row as it is first written. */
+export interface NewActivity extends Ownership {
+  id: string;
+  scope: string;
+  type: string;
+  title: string | null;
+  resource: Resource | null;
+  actor: Actor | null;
+  batchId: string | null;
+  parentId: string | null;
+  status: 'queued' | 'running';
+  cancellable: boolean;
+  origin: Origin;
+  limitKey: string | null;
+  metadata: JsonObject;
+  createdAt: Date;
+  startedAt: Date | null;
+}
+
+/** What the owner says of its activity between start and end; what is left out stays as it is. */
+export interface ActivityChanges {
+  progress?: Progress;
+  step?: string | null;
+  latestMessage?: string | null;
+  messageCount?: number;
+  warningCount?: number;
+  errorCount?: number;
+  droppedMessageCount?: number;
+  metadata?: JsonObject;
+}
+
+/** A cancel as it stands on the row. */
+export interface CancelFact {
+  requestedAt: Date;
+  by: Actor | null;
+  reason: string | null;
+}
+
+export interface Settlement extends Ownership {
+  id: string;
+  status: FinalStatus;
+  reason: ActivityReason | null;
+  endedAt: Date;
+  error: StoredError | null;
+  /** Left out: nothing is kept. */
+  result?: Json;
+  /** The last word on progress, step, counts and metadata, written in the same statement. */
+  changes: ActivityChanges;
+  /** Written where the row has none yet: the store may have been away when the cancel was asked for. */
+  cancel?: CancelFact;
+}
+
+export interface NewMessage extends Ownership {
+  activityId: string;
+  seq: number;
+  at: Date;
+  level: MessageLevel;
+  text: string;
+  source: MessageSource;
+  step: string | null;
+}
+
+/** A range of the log that the cap leaves out; `marker` stands in its place, with the range's last `seq`. */
+export interface Trim extends Ownership {
+  activityId: string;
+  fromSeq: number;
+  toSeq: number;
+  marker: NewMessage;
+}
+
+/** Whether a compare-and-set was first. A loser learns the present status; null: the row is gone. */
+export type CasResult = { won: true } | { won: false; status: ActivityStatus | null };
+
+export type CancelResult =
+  /** `requested`: this call was first. `repeated`: one before it was. `cancelled`: it had been waiting, and has ended. */
+  | { outcome: 'requested' | 'repeated' | 'cancelled'; activity: Activity }
+  /** `settled`: too late. `refused`: not cancellable. */
+  | { outcome: 'settled' | 'refused'; activity: Activity }
+  | { outcome: 'unknown' };
+
+/** Which activities; all that is given must hold, a list means any of it. Undefined is left out, null is IS NULL. */
+export interface ActivityFilter {
+  status?: ActivityStatus | readonly ActivityStatus[];
+  type?: string | readonly string[];
+  scope?: string | readonly string[];
+  resourceType?: string;
+  resourceId?: string;
+  actorId?: string | null;
+  batchId?: string | null;
+  parentId?: string | null;
+  /** From this time on, by creation. */
+  createdFrom?: Date;
+  /** Before this time, by creation. */
+  createdBefore?: Date;
+}
+
+export interface ActivityQuery extends ActivityFilter {
+  /** 1–200, default 50. */
+  limit?: number;
+  /** `nextCursor` of the page before. */
+  cursor?: string;
+}
+
+/** Newest first, by creation, then by id; each row once, whatever is written meanwhile. */
+export interface ActivityPage {
+  items: ActivitySummary[];
+  /** Null on the last page. */
+  nextCursor: string | null;
+}
+
+export interface MessageQuery {
+  /** Lines after this `seq`. Default 0: from the start. */
+  after?: number;
+  /** 1–1,000, default 200. */
+  limit?: number;
+  level?: readonly MessageLevel[];
+}
+
+export interface PruneRules {
+  /** Ended before this time. */
+  endedBefore?: Date;
+  /** Ended ones kept in each scope, newest end first. */
+  maxCount?: number;
+  /** Counts what would go, deletes nothing. */
+  dryRun?: boolean;
+}
+
+export interface PruneResult {
+  activities: number;
+}
+
+/**
+ * Where activities are kept: one implementation over SQL, for SQLite, PostgreSQL and MariaDB.
+ * The writes of an owner (`insert` … `settle`) are grouped into batches; each promise resolves when its row is durable,
+ * and the writes of one activity keep their order. Statuses are written by compare-and-set.
+ * A write that the database refuses for good rejects with `ActivityStoreError`; one that it cannot take now is kept and
+ * tried again until it lands or the store is closed, so give a wait a bound of your own.
+ */
+export interface ActivityStore {
+  /** This process, as rows name it. */
+  readonly ownerId: string;
+  /** Connects, brings the schema up (or checks it) and writes the owner's row. Repeated calls share one promise. */
+  open(): Promise<void>;
+  /** Writes what is waiting (for at most `timeoutMs`), removes the owner's row, closes the connection. */
+  close(timeoutMs: number): Promise<void>;
+
+  insert(activity: NewActivity): Promise<void>;
+  /** `queued → running`. */
+  grant(id: string, owner: Ownership, startedAt: Date): Promise<CasResult>;
+  /** Only while the activity is active; the newest value wins where several wait. */
+  update(id: string, owner: Ownership, changes: ActivityChanges): Promise<void>;
+  append(message: NewMessage): Promise<void>;
+  trim(range: Trim): Promise<void>;
+  settle(settlement: Settlement): Promise<CasResult>;
+  /** Resolves when everything given before has been written or given up. */
+  flush(): Promise<void>;
+
+  /** By anyone, not only by the owner: `queued → cancelled`, `running → cancelling`, with who, when and why. */
+  requestCancel(id: string, cancel: CancelFact): Promise<CancelResult>;
+
+  /** Null for an id that is unknown or not an id at all. */
+  get(id: string): Promise<Activity | null>;
+  /** @throws {ActivityQueryError} for a value or cursor that is not allowed. */
+  list(query: ActivityQuery): Promise<ActivityPage>;
+  /** Lines in the order of `seq`. */
+  messages(id: string, query: MessageQuery): Promise<ActivityMessage[]>;
+  /** Deletes ended activities and their messages, in small steps; active ones are never taken. */
+  clearHistory(filter: ActivityFilter): Promise<number>;
+  prune(rules: PruneRules): Promise<PruneResult>;
+}
