@@ -1,0 +1,118 @@
+import {
+  Global,
+  Inject,
+  Injectable,
+  Logger,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { APP_INTERCEPTOR, DiscoveryModule, DiscoveryService, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { getDataSourceToken } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { ActivityService } from './activity.service.js';
+import { ACTIVITY_BUS, type ActivityBus } from './bus/activity-bus.js';
+import { InProcessBus } from './bus/in-process-bus.js';
+import {
+  resolveModuleOptions,
+  type ActivityModuleOptions,
+  type ActivitySettings,
+} from './config/activity-module.options.js';
+import { ACTIVITY_SETTINGS, ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './config/module-definition.js';
+import { ActivityEvents } from './execution/activity-events.js';
+import { ActivityRunner } from './execution/activity-runner.js';
+import { CONCURRENCY_LIMITER, type ConcurrencyLimiter } from './execution/concurrency-limiter.js';
+import { InProcessLimiter } from './execution/in-process-limiter.js';
+import { ActivityModuleDuplicateError } from './model/errors.js';
+import { endRunningActivities } from './recovery/shutdown.js';
+import type { ActivityStore } from './storage/activity-store.js';
+import { SqlActivityStore } from './storage/sql-activity-store.js';
+import { ActivityInterceptor } from './tracking/activity.interceptor.js';
+import { readyTrackedInstances } from './tracking/tracked-instances.js';
+
+const ACTIVITY_STORE = Symbol('ActivityStore');
+/** How long the last writes may take when the application stops. */
+const CLOSE_TIMEOUT_MS = 5_000;
+const logger = new Logger('Activity');
+
+/** Opens the store before the app's own start-up hooks run, and closes it after all others. */
+@Injectable()
+class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
+  constructor(
+    @Inject(ActivityRunner) private readonly runner: ActivityRunner,
+    @Inject(ACTIVITY_STORE) private readonly store: ActivityStore,
+    @Inject(ACTIVITY_BUS) private readonly bus: ActivityBus,
+    @Inject(ActivityEvents) private readonly events: ActivityEvents,
+    @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const cores = [...this.modules.values()].filter((module) => module.metatype === ActivityCoreModule);
+    if (cores.length > 1) throw new ActivityModuleDuplicateError();
+    readyTrackedInstances(this.discovery, this.runner);
+    await this.store.open();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await endRunningActivities(this.runner, this.runner.settings, logger);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.store.close(CLOSE_TIMEOUT_MS);
+    this.events.close();
+    this.bus.close();
+  }
+}
+
+@Global()
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    {
+      provide: ACTIVITY_SETTINGS,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (options: ActivityModuleOptions) => resolveModuleOptions(options),
+    },
+    {
+      provide: ACTIVITY_STORE,
+      inject: [ACTIVITY_SETTINGS, ModuleRef],
+      useFactory: (settings: ActivitySettings, moduleRef: ModuleRef) =>
+        new SqlActivityStore(settings, () => findDataSource(moduleRef, settings.dataSource), logger),
+    },
+    { provide: ACTIVITY_BUS, useClass: InProcessBus },
+    { provide: CONCURRENCY_LIMITER, useClass: InProcessLimiter },
+    { provide: ActivityEvents, useFactory: () => new ActivityEvents(logger) },
+    {
+      provide: ActivityRunner,
+      inject: [ACTIVITY_SETTINGS, ACTIVITY_STORE, ACTIVITY_BUS, CONCURRENCY_LIMITER, ActivityEvents],
+      useFactory: (
+        settings: ActivitySettings,
+        store: ActivityStore,
+        bus: ActivityBus,
+        limiter: ConcurrencyLimiter,
+        events: ActivityEvents,
+      ) => new ActivityRunner({ settings, store, bus, limiter, events, logger }),
+    },
+    {
+      provide: ActivityService,
+      inject: [ActivityRunner, ACTIVITY_STORE, ACTIVITY_BUS, ActivityEvents],
+      useFactory: (runner: ActivityRunner, store: ActivityStore, bus: ActivityBus, events: ActivityEvents) =>
+        new ActivityService({ runner, store, bus, events }),
+    },
+    { provide: APP_INTERCEPTOR, useClass: ActivityInterceptor },
+    ActivityLifecycle,
+  ],
+  exports: [ActivityRunner, ActivityService],
+})
+export class ActivityCoreModule extends ConfigurableModuleClass {}
+
+/** Found when the store opens, not when it is made: the app's data sources are all there by then, in any import order. */
+function findDataSource(moduleRef: ModuleRef, name: string | undefined): DataSource | undefined {
+  try {
+    return moduleRef.get<DataSource>(getDataSourceToken(name), { strict: false });
+  } catch {
+    return undefined;
+  }
+}

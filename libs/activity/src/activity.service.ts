@@ -1,0 +1,170 @@
+import type { ActivityBus } from './bus/activity-bus.js';
+import { checkActivityOptions, type ActivityOptions } from './config/activity.options.js';
+import { toMilliseconds, type Duration } from './config/duration.js';
+import { createActivityHandle, type ActivityHandle } from './execution/activity-handle.js';
+import type { ActivityContext } from './execution/activity-context.js';
+import type { ActivityEvents, ActivityListener } from './execution/activity-events.js';
+import type { ActivityRunner } from './execution/activity-runner.js';
+import { requestCancel, type CancelReceipt } from './execution/request-cancel.js';
+import { waitForEnd } from './live/wait-for-end.js';
+import type { Activity, ActivityMessage, Actor } from './model/activity.js';
+import { ActivityNotFoundError, ActivityOptionError, ActivityQueryError } from './model/errors.js';
+import type {
+  ActivityFilter,
+  ActivityPage,
+  ActivityQuery,
+  ActivityStore,
+  MessageQuery,
+  PruneResult,
+} from './storage/activity-store.js';
+
+export interface CancelOptions {
+  /** Who asks; text is taken as the id. */
+  by?: Actor | string | null;
+  /** Why, in their words: up to 2,000 characters. */
+  reason?: string | null;
+  /** `requested` (default): answer when the request is written. `settled`: when the activity has ended. */
+  wait?: 'requested' | 'settled';
+}
+
+/** Work that goes on after the call that started it. */
+export interface BackgroundActivity<T> {
+  readonly id: string;
+  readonly signal: AbortSignal;
+  /** The work's own value or error. Need not be awaited: an error stands on the row, and is not "unhandled". */
+  readonly done: Promise<T>;
+}
+
+export interface ServiceParts {
+  runner: ActivityRunner;
+  store: ActivityStore;
+  bus: ActivityBus;
+  events: ActivityEvents;
+}
+
+/** Runs, watches, cancels and lists activities. Inject it anywhere: `ActivityModule` is global. */
+export class ActivityService {
+  readonly #parts: ServiceParts;
+
+  constructor(parts: ServiceParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Calls `listener` for what happens to the activities of this application: `queued`, `started`, `cancelling`,
+   * `settled`. One that throws or rejects is logged, and harms nothing.
+   * @returns a function that stops the listening.
+   */
+  on(listener: ActivityListener): () => void {
+    return this.#parts.events.on(listener);
+  }
+
+  /**
+   * Runs `work` as an activity and gives its value or error, untouched.
+   * @throws {ActivityOptionError} for a bad option, before anything is written; what `work` throws;
+   *   {ActivityQueueTimeoutError} when no slot came in time; the signal's reason when it was cancelled while it waited.
+   */
+  async run<T>(options: ActivityOptions, work: (activity: ActivityContext) => T | PromiseLike<T>): Promise<T> {
+    return this.#parts.runner.run({ options: checkActivityOptions(options) }, work);
+  }
+
+  /** Starts an activity that is settled by hand: `handle.succeed()`, `fail(error)`, `settle(error?)`. Waits for its slot. */
+  async start(options: ActivityOptions): Promise<ActivityHandle> {
+    const activity = await this.#parts.runner.begin({ options: checkActivityOptions(options) });
+    return createActivityHandle(activity, options.keepResult ?? false);
+  }
+
+  /** Like `run`, but resolves as soon as the start is recorded (it may still wait for its slot). */
+  async runInBackground<T>(
+    options: ActivityOptions,
+    work: (activity: ActivityContext) => T | PromiseLike<T>,
+  ): Promise<BackgroundActivity<T>> {
+    return this.#parts.runner.runInBackground({ options: checkActivityOptions(options) }, work);
+  }
+
+  /**
+   * Asks an activity to stop: the fact is written first, then its signal aborts. Asking twice is harmless.
+   * @throws {ActivityNotFoundError}, {ActivityAlreadySettledError} (too late), {ActivityNotCancellableError}.
+   */
+  async cancel(id: string, { by, reason, wait = 'requested' }: CancelOptions = {}): Promise<CancelReceipt> {
+    const receipt = await requestCancel(id, this.#parts, {
+      requestedAt: new Date(),
+      by: typeof by === 'string' ? { id: by } : (by ?? null),
+      reason: reason ?? null,
+    });
+    if (wait === 'requested') return receipt;
+    return { ...receipt, activity: await this.waitFor(id) };
+  }
+
+  /** Null for an id that is not known. */
+  get(id: string): Promise<Activity | null> {
+    return this.#parts.store.get(id);
+  }
+
+  /** @throws {ActivityQueryError} naming what is not allowed. */
+  list(query: ActivityQuery = {}): Promise<ActivityPage> {
+    return this.#parts.store.list(query);
+  }
+
+  /**
+   * Lines of the log, by `seq`.
+   * @throws {ActivityNotFoundError}, {ActivityQueryError}.
+   */
+  async messages(id: string, query: MessageQuery = {}): Promise<ActivityMessage[]> {
+    const messages = await this.#parts.store.messages(id, query);
+    if (messages.length === 0 && !(await this.get(id))) throw new ActivityNotFoundError(id);
+    return messages;
+  }
+
+  /**
+   * Resolves with the activity once it has ended, from whichever process; at once if it has already.
+   * @param options.timeout default: none. @param options.signal stops the waiting, not the activity.
+   * @throws {ActivityNotFoundError}, {ActivityWaitTimeoutError}, the signal's reason.
+   */
+  waitFor(id: string, { timeout, signal }: { timeout?: Duration; signal?: AbortSignal } = {}): Promise<Activity> {
+    const timeoutMs = timeout === undefined ? undefined : toMilliseconds(timeout);
+    if (timeout !== undefined && timeoutMs === undefined) {
+      throw new ActivityOptionError('waitFor', [
+        `\`timeout\` is ${String(timeout)}: it must be a positive number of milliseconds or text such as "30s"`,
+      ]);
+    }
+    return waitForEnd(id, this.#parts, { timeoutMs, signal });
+  }
+
+  /**
+   * A signal that aborts with the activity's own, or with `parentSignal`.
+   * @throws {ActivityNotFoundError} when the activity does not run in this process.
+   */
+  track(id: string, parentSignal?: AbortSignal): AbortSignal {
+    const activity = this.#parts.runner.running.get(id);
+    if (!activity) throw new ActivityNotFoundError(id);
+    return activity.deriveSignal(parentSignal);
+  }
+
+  /**
+   * Deletes what the option `retention` says is too old or too many. Active ones are never taken.
+   * @param options.dryRun counts, deletes nothing.
+   */
+  prune({ dryRun = false }: { dryRun?: boolean } = {}): Promise<PruneResult> {
+    const { retention } = this.#parts.runner.settings;
+    if (!retention) return Promise.resolve({ activities: 0 });
+    const { maxAge, maxCount } = retention;
+    return this.#parts.store.prune({
+      ...(maxAge === undefined ? {} : { endedBefore: new Date(Date.now() - maxAge) }),
+      ...(maxCount === undefined ? {} : { maxCount }),
+      dryRun,
+    });
+  }
+
+  /**
+   * Deletes ended activities; active ones are spared.
+   * @param filter which; without any, `all: true` must say that all are meant.
+   * @returns how many.
+   */
+  async clearHistory({ all = false, ...filter }: ActivityFilter & { all?: boolean } = {}): Promise<number> {
+    if (!all && Object.values(filter).every((value) => value === undefined)) {
+      throw new ActivityQueryError(['clearHistory without a filter would delete the whole history: pass `all: true`']);
+    }
+    return this.#parts.store.clearHistory(filter);
+  }
+}

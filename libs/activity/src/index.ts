@@ -1,0 +1,60 @@
+export { ActivityModule } from './activity.module.js';
+export { ActivityService, type BackgroundActivity, type CancelOptions } from './activity.service.js';
+export type {
+  ActivityModuleOptions,
+  ActorCall,
+  MigrationPolicy,
+  RetentionOptions,
+} from './config/activity-module.options.js';
+export type {
+  ActivityOptions,
+  LimitOptions,
+  OfCall,
+  ReturnShape,
+  StoreFailurePolicy,
+  TrackedActivityOptions,
+  TrackedCall,
+} from './config/activity.options.js';
+export type { Duration } from './config/duration.js';
+export type { ActivityContext, ActivityLogger, WriterOptions } from './execution/activity-context.js';
+export type { ActivityListener } from './execution/activity-events.js';
+export type { ActivityHandle } from './execution/activity-handle.js';
+export { currentActivity } from './execution/ambient-activity.js';
+export type { ProgressReport } from './execution/progress-meter.js';
+export type { CancelReceipt } from './execution/request-cancel.js';
+export { ActivityError, type ActivityErrorCode } from './model/activity-error.js';
+export * from './model/activity.js';
+export {
+  ActivityCancelledError,
+  ActivityDeadlineError,
+  ActivityOwnerLostError,
+  ActivityShutdownError,
+  cancellationOf,
+  cancelledByUser,
+  type CancelRequest,
+} from './model/cancellation.js';
+export * from './model/errors.js';
+export type { ActivityEvent, ActivityEventName } from './model/events.js';
+export { ABORT_REASONS, ACTIVITY_REASONS, type AbortReason, type ActivityReason } from './model/reasons.js';
+export {
+  ACTIVE_STATUSES,
+  ACTIVITY_STATUSES,
+  FINAL_STATUSES,
+  canFollow,
+  isActivityStatus,
+  isFinalStatus,
+  type ActiveStatus,
+  type ActivityStatus,
+  type FinalStatus,
+} from './model/statuses.js';
+export type { ActivityWriter } from './output/activity-writer.js';
+export type {
+  ActivityFilter,
+  ActivityPage,
+  ActivityQuery,
+  MessageQuery,
+  PruneResult,
+} from './storage/activity-store.js';
+export { actorOfRequest } from './tracking/default-actor.js';
+export { CurrentActivity } from './tracking/current-activity.decorator.js';
+export { TrackedActivity } from './tracking/tracked-activity.decorator.js';

@@ -1,0 +1,82 @@
+import * as v from 'valibot';
+import type { ActivitySettings, ActorCall } from '../config/activity-module.options.js';
+import {
+  activityOptionEntries,
+  checkTrackedActivityOptions,
+  type ActivityOptions,
+  type CheckedActivityOptions,
+  type TrackedActivityOptions,
+} from '../config/activity.options.js';
+import { problemsOf } from '../config/check.js';
+import { errorLine, toStoredError } from '../model/stored-error.js';
+import { actorOfRequest } from './default-actor.js';
+
+type OptionName = keyof ActivityOptions;
+type AskForOption = (call: ActorCall) => unknown;
+
+/** The options of a decorator, sorted once: what is fixed, and what is asked for with each call. */
+export interface PreparedOptions {
+  type: string;
+  fixed: Partial<CheckedActivityOptions>;
+  asked: readonly (readonly [OptionName, AskForOption])[];
+}
+
+export interface OptionsOfCall {
+  options: CheckedActivityOptions;
+  /** What could not be used, a sentence each; the call goes on without it. */
+  notes: string[];
+}
+
+/**
+ * Checks and sorts the options of a decorator.
+ * @throws {ActivityOptionError} when the class is defined, so a mistake never reaches a request.
+ */
+export function prepareOptions(where: string, options: TrackedActivityOptions, defaultType: string): PreparedOptions {
+  checkTrackedActivityOptions(where, options);
+  const fixed: Record<string, unknown> = { type: options.type ?? defaultType };
+  const asked: (readonly [OptionName, AskForOption])[] = [];
+  for (const [name, value] of Object.entries(options) as [OptionName | 'returns', unknown][]) {
+    if (name === 'returns' || value === undefined) continue;
+    if (typeof value === 'function') asked.push([name, value as AskForOption]);
+    else fixed[name] = valueOf(name, value);
+  }
+  return { type: fixed.type as string, fixed, asked };
+}
+
+/**
+ * The options of one call. A function that throws, or gives a value that is not allowed, must not break the call: the
+ * option is left out, and a note says so.
+ */
+export async function optionsOfCall(
+  { type, fixed, asked }: PreparedOptions,
+  call: ActorCall,
+  settings: ActivitySettings,
+): Promise<OptionsOfCall> {
+  const options: Record<string, unknown> = { ...fixed };
+  const notes: string[] = [];
+  const ask = async (name: OptionName, source: AskForOption): Promise<void> => {
+    try {
+      const value = await source(call);
+      if (value === undefined) return;
+      const problems = problemsOf(activityOptionEntries[name], value);
+      if (problems.length === 0) options[name] = valueOf(name, value);
+      else notes.push(`The option \`${name}\` of ${type} is left out: ${problems.join('; ')}.`);
+    } catch (error) {
+      notes.push(
+        `The option \`${name}\` of ${type} is left out: its function threw "${errorLine(toStoredError(error))}".`,
+      );
+    }
+  };
+  for (const [name, source] of asked) await ask(name, source);
+  if (options.scope === undefined && settings.scope) await ask('scope', settings.scope);
+  // An actor that is asked for and is not there is no one: the request's user must not be put in its place.
+  if (!('actor' in fixed) && !asked.some(([name]) => name === 'actor')) {
+    if (settings.actor) await ask('actor', settings.actor);
+    else options.actor = actorOfRequest(call.request) ?? undefined;
+  }
+  return { options: options as CheckedActivityOptions, notes };
+}
+
+function valueOf(name: OptionName, value: unknown): unknown {
+  return v.parse(activityOptionEntries[name] as v.GenericSchema, value);
+}

@@ -1,0 +1,41 @@
+import type { TrackedActivityOptions } from '../config/activity.options.js';
+import { ActivityDecoratorError } from '../model/errors.js';
+import { injectRunner } from './injected-runner.js';
+import { noteTrackedMethod } from './tracked-methods.js';
+import { wrapMethod } from './wrap-method.js';
+
+/**
+ * Makes each call of a method an activity: it is recorded, can be cancelled, and settles with the method's outcome.
+ * Works on controllers and on any provider, with other decorators in any order. The method keeps its shape: async →
+ * promise, `Observable` → Observable, async generator → async iterable; a synchronous one is fine on a controller only.
+ * @throws {ActivityOptionError} when an option is wrong, {ActivityDecoratorError} when it does not stand on a method;
+ *   both when the class is defined.
+ */
+export function TrackedActivity(options: TrackedActivityOptions = {}): MethodDecorator {
+  return <T>(target: object, key: string | symbol, descriptor?: TypedPropertyDescriptor<T>) => {
+    const where = whereOf(target, key);
+    if (typeof descriptor?.value !== 'function') throw new ActivityDecoratorError(notAMethod(where, descriptor));
+    if (typeof target === 'function') {
+      throw new ActivityDecoratorError(
+        `@TrackedActivity() stands on ${where}, a static method: there is no instance to track for. Make it an instance method.`,
+      );
+    }
+    const original = descriptor.value as (...args: unknown[]) => unknown;
+    const wrapper = wrapMethod({ prototype: target, key, original, options, where });
+    descriptor.value = wrapper as T;
+    noteTrackedMethod(target, { key, options, original }, wrapper);
+    injectRunner(target);
+  };
+}
+
+function whereOf(target: object, key: string | symbol): string {
+  const owner = typeof target === 'function' ? target : target.constructor;
+  return `${owner.name}.${String(key)}`;
+}
+
+function notAMethod(where: string, descriptor: PropertyDescriptor | undefined): string {
+  return descriptor
+    ? `@TrackedActivity() stands on ${where}, a getter or setter. Decorate a method.`
+    : `@TrackedActivity() stands on ${where}, a property. An arrow function is made anew for each instance, so there is ` +
+        `no method to wrap: write it as a method, \`async ${where.split('.')[1]}() { … }\`.`;
+}

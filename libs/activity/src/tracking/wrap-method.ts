@@ -1,0 +1,117 @@
+import { Logger } from '@nestjs/common';
+import { isObservable, type Observable } from 'rxjs';
+import 'reflect-metadata';
+import type { TrackedActivityOptions } from '../config/activity.options.js';
+import type { ActivityRunner } from '../execution/activity-runner.js';
+import type { ActivityContext } from '../execution/activity-context.js';
+import { withinActivity } from '../execution/ambient-activity.js';
+import { followLazily } from '../execution/follow-iterator.js';
+import { observeRun } from '../execution/observe-run.js';
+import type { RunRequest } from '../execution/run-request.js';
+import { untrackedActivity } from '../execution/untracked-activity.js';
+import { takeTicket, type CallTicket } from './call-ticket.js';
+import { runnerOf, warnUntracked } from './injected-runner.js';
+import { isCalledByFramework, shapeOf } from './method-shape.js';
+import { optionsOfCall, prepareOptions } from './options-of-call.js';
+import { activityParametersOf } from './tracked-methods.js';
+
+export interface MethodToWrap {
+  prototype: object;
+  key: string | symbol;
+  original: (...args: unknown[]) => unknown;
+  options: TrackedActivityOptions;
+  /** `ClassName.methodName`, for messages and as the default type. */
+  where: string;
+}
+
+/** Makes the method that takes the place of `original`: the same name, length, metadata and shape, and tracked. */
+export function wrapMethod({ prototype, key, original, options, where }: MethodToWrap) {
+  const prepared = prepareOptions(`@TrackedActivity on ${where}`, options, where);
+  const shape = options.returns ?? shapeOf(prototype, key, original);
+  const places = activityParametersOf(prototype, key);
+  const [className, methodName] = [prototype.constructor.name, String(key)];
+
+  const filled = (args: unknown[], activity: ActivityContext): unknown[] => {
+    if (places.length === 0) return args;
+    const all = [...args];
+    for (const place of places) all[place] = activity;
+    return all;
+  };
+  const request = async (
+    runner: ActivityRunner,
+    call: { instance: object; args: unknown[]; ticket?: CallTicket },
+  ): Promise<RunRequest> => {
+    const { instance, args, ticket } = call;
+    const { options: found, notes } = await optionsOfCall(
+      prepared,
+      { instance, args, className, methodName, request: ticket?.request, context: ticket?.context },
+      runner.settings,
+    );
+    if (ticket?.batchId !== undefined && found.batchId === undefined) found.batchId = ticket.batchId;
+    return {
+      options: found,
+      notes,
+      origin: ticket?.origin ?? { kind: null, label: where, requestId: null, traceparent: null },
+    };
+  };
+
+  let noticed = false;
+  const notice = (value: unknown): void => {
+    if (noticed || isObservable(value) || isAwaitable(value)) return;
+    noticed = true;
+    if (!isCalledByFramework(wrapper)) warnSynchronous(where);
+  };
+
+  const wrapper = function (this: unknown, ...args: unknown[]): unknown {
+    const runner = runnerOf(this);
+    if (!runner) {
+      warnUntracked(this, prototype, where);
+      return original.apply(this, filled(args, untrackedActivity));
+    }
+    const ticket = takeTicket(wrapper);
+    const instance = this as object;
+    const asked = () => request(runner, { instance, args, ticket });
+    const body = (activity: ActivityContext) => {
+      const value = original.apply(instance, filled(args, activity));
+      if (shape === 'promise') notice(value);
+      return value;
+    };
+    switch (shape) {
+      case 'observable':
+        return observeRun(runner, asked, body as (activity: ActivityContext) => Observable<unknown>);
+      case 'asyncIterable':
+        return followLazily(async () => {
+          const activity = await runner.begin(await asked());
+          return { activity, source: withinActivity(activity, () => body(activity.context)) as AsyncGenerator };
+        });
+      default:
+        return asked().then((one) => runner.run(one, body));
+    }
+  };
+  copyFace(original, wrapper);
+  return wrapper;
+}
+
+function isAwaitable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && ('then' in value || Symbol.asyncIterator in value);
+}
+
+function warnSynchronous(where: string): void {
+  new Logger('Activity').warn(
+    `${where} returned a value at once, but with @TrackedActivity its callers get a promise, since a start is ` +
+      'asynchronous. Make it `async`, so that its type says so.',
+  );
+}
+
+/** Name, length and metadata: frameworks read all three from the function that they find. */
+function copyFace(from: (...args: never[]) => unknown, to: (...args: never[]) => unknown): void {
+  Object.defineProperty(to, 'name', { value: from.name, configurable: true });
+  Object.defineProperty(to, 'length', { value: from.length, configurable: true });
+  for (const key of Reflect.getOwnMetadataKeys(from) as unknown[]) {
+    Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, from), to);
+  }
+  for (const key of Reflect.ownKeys(from)) {
+    if (key === 'name' || key === 'length' || key === 'prototype') continue;
+    Object.defineProperty(to, key, Object.getOwnPropertyDescriptor(from, key)!);
+  }
+}
