@@ -1,0 +1,73 @@
+import { filter, firstValueFrom, ReplaySubject, timeout } from 'rxjs';
+import type { Activity, ActivityEvent, ActivityEventName, ActivityService } from 'nestjs-activity';
+
+const PATIENCE_MS = 10_000;
+
+/** Waits for what happens to activities, by their events: also for what has happened before the test asks. */
+export class ActivityProbe {
+  readonly #seen = new ReplaySubject<ActivityEvent>();
+
+  constructor(private readonly activities: ActivityService) {
+    activities.on((event) => this.#seen.next(event));
+  }
+
+  /** The first `started` of this type, or of any. */
+  started(type?: string): Promise<Activity> {
+    return this.#first('started', (activity) => type === undefined || activity.type === type);
+  }
+
+  queued(type?: string): Promise<Activity> {
+    return this.#first('queued', (activity) => type === undefined || activity.type === type);
+  }
+
+  /** The row of an activity once it has settled. */
+  async settled(idOrType: string): Promise<Activity> {
+    const { id } = await this.#first('settled', ({ id, type }) => id === idOrType || type === idOrType);
+    return this.row(id);
+  }
+
+  /** All rows, oldest first, whole. */
+  async rows(): Promise<Activity[]> {
+    const { items } = await this.activities.list({ limit: 200 });
+    return Promise.all(items.toReversed().map(({ id }) => this.row(id)));
+  }
+
+  /** The only row there is. */
+  async only(): Promise<Activity> {
+    const rows = await this.rows();
+    if (rows.length !== 1)
+      throw new Error(`there are ${rows.length} activities: ${rows.map((row) => row.type).join(', ')}`);
+    return rows[0]!;
+  }
+
+  async row(id: string): Promise<Activity> {
+    const row = await this.activities.get(id);
+    if (!row) throw new Error(`no row ${id}`);
+    return row;
+  }
+
+  async lines(id: string): Promise<string[]> {
+    return (await this.activities.messages(id, { limit: 1000 })).map((message) => message.text);
+  }
+
+  /** How often an event was told so far. */
+  count(name: ActivityEventName, id?: string): number {
+    let count = 0;
+    this.#seen
+      .subscribe((event) => {
+        if (event.name === name && (id === undefined || event.activity.id === id)) count++;
+      })
+      .unsubscribe();
+    return count;
+  }
+
+  async #first(name: ActivityEventName, matches: (activity: Activity) => boolean): Promise<Activity> {
+    const event = await firstValueFrom(
+      this.#seen.pipe(
+        filter((seen) => seen.name === name && matches(seen.activity)),
+        timeout({ first: PATIENCE_MS }),
+      ),
+    );
+    return event.activity;
+  }
+}
