@@ -1,0 +1,142 @@
+import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
+import { columnType, type Column, type DatabaseType } from './column-types.js';
+
+/** Longest text of each bounded column, in characters. */
+export const LENGTHS = {
+  scope: 64,
+  type: 128,
+  title: 255,
+  resource_type: 128,
+  resource_id: 191,
+  resource_name: 255,
+  actor_id: 191,
+  actor_name: 255,
+  batch_id: 64,
+  parent_id: 36,
+  origin_kind: 32,
+  origin_label: 255,
+  request_id: 191,
+  traceparent: 128,
+  limit_key: 191,
+  progress_unit: 32,
+  step: 255,
+  latest_message: 500,
+  error_message: 1000,
+  cancel_reason: 2000,
+  owner_id: 64,
+  message: 65_536,
+} as const;
+
+const uuid: Column = { kind: 'uuid', primary: true };
+const time: Column = { kind: 'milliseconds' };
+const count: Column = { kind: 'count', default: 0 };
+const text = (length: number): Column => ({ kind: 'text', length });
+const orNull = (column: Column): Column => ({ ...column, nullable: true });
+
+/** The columns as they are now. The migrations have their own, older lists, which never change. */
+export const ACTIVITY_COLUMNS = {
+  id: uuid,
+  scope: text(LENGTHS.scope),
+  type: text(LENGTHS.type),
+  title: orNull(text(LENGTHS.title)),
+  resource_type: orNull(text(LENGTHS.resource_type)),
+  resource_id: orNull(text(LENGTHS.resource_id)),
+  resource_name: orNull(text(LENGTHS.resource_name)),
+  actor_id: orNull(text(LENGTHS.actor_id)),
+  actor_name: orNull(text(LENGTHS.actor_name)),
+  batch_id: orNull(text(LENGTHS.batch_id)),
+  parent_id: orNull(text(LENGTHS.parent_id)),
+  status: text(16),
+  reason: orNull(text(32)),
+  cancellable: { kind: 'truth' },
+  origin_kind: orNull(text(LENGTHS.origin_kind)),
+  origin_label: orNull(text(LENGTHS.origin_label)),
+  request_id: orNull(text(LENGTHS.request_id)),
+  traceparent: orNull(text(LENGTHS.traceparent)),
+  limit_key: orNull(text(LENGTHS.limit_key)),
+  progress_percent: { kind: 'number', nullable: true },
+  progress_current: { kind: 'number', nullable: true },
+  progress_total: { kind: 'number', nullable: true },
+  progress_unit: orNull(text(LENGTHS.progress_unit)),
+  step: orNull(text(LENGTHS.step)),
+  latest_message: orNull(text(LENGTHS.latest_message)),
+  message_count: count,
+  warning_count: count,
+  error_count: count,
+  dropped_message_count: count,
+  metadata: { kind: 'longText' },
+  result: { kind: 'longText', nullable: true },
+  error: { kind: 'longText', nullable: true },
+  error_message: orNull(text(LENGTHS.error_message)),
+  cancel_requested_at: orNull(time),
+  cancel_by_id: orNull(text(LENGTHS.actor_id)),
+  cancel_by_name: orNull(text(LENGTHS.actor_name)),
+  cancel_reason: orNull(text(LENGTHS.cancel_reason)),
+  created_at: time,
+  started_at: orNull(time),
+  ended_at: orNull(time),
+  updated_at: time,
+  owner_id: text(LENGTHS.owner_id),
+  fence: { kind: 'integer' },
+  version: { kind: 'integer', default: 1 },
+} satisfies Record<string, Column>;
+
+export const MESSAGE_COLUMNS = {
+  activity_id: uuid,
+  seq: { kind: 'count', primary: true },
+  at: time,
+  level: text(16),
+  text: { kind: 'longText' },
+  source: text(16),
+  step: orNull(text(LENGTHS.step)),
+} satisfies Record<string, Column>;
+
+export const OWNER_COLUMNS = {
+  id: uuid,
+  label: text(255),
+  started_at: time,
+  renewed_at: time,
+} satisfies Record<string, Column>;
+
+/** Rows as a database gives them: a bigint may come as text, a truth as 0 or 1. */
+export type ActivityRow = Record<keyof typeof ACTIVITY_COLUMNS, unknown>;
+export type MessageRow = Record<keyof typeof MESSAGE_COLUMNS, unknown>;
+export type OwnerRow = Record<keyof typeof OWNER_COLUMNS, unknown>;
+
+export interface ActivityEntities {
+  activity: EntitySchema<ActivityRow>;
+  message: EntitySchema<MessageRow>;
+  owner: EntitySchema<OwnerRow>;
+}
+
+/** Made for one data source, since the prefix belongs to the application: two of them in one process may differ. */
+export function activityEntities(database: DatabaseType, prefix: string): ActivityEntities {
+  return {
+    activity: entity<ActivityRow>(database, `${prefix}activities`, ACTIVITY_COLUMNS),
+    message: entity<MessageRow>(database, `${prefix}activity_messages`, MESSAGE_COLUMNS),
+    owner: entity<OwnerRow>(database, `${prefix}activity_owners`, OWNER_COLUMNS),
+  };
+}
+
+function entity<Row extends object>(
+  database: DatabaseType,
+  name: string,
+  columns: Record<keyof Row, Column>,
+): EntitySchema<Row> {
+  const entries = Object.entries(columns) as [keyof Row, Column][];
+  return new EntitySchema<Row>({
+    name,
+    tableName: name,
+    columns: Object.fromEntries(
+      entries.map(([column, spec]): [keyof Row, EntitySchemaColumnOptions] => [
+        column,
+        {
+          ...columnType(database, spec),
+          primary: spec.primary ?? false,
+          nullable: spec.nullable ?? false,
+          ...(spec.default === undefined ? {} : { default: spec.default }),
+        },
+      ]),
+    ) as { [P in keyof Row]: EntitySchemaColumnOptions },
+  });
+}

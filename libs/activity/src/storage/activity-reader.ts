@@ -1,0 +1,76 @@
+import type { DataSource } from 'typeorm';
+import type { Activity, ActivityMessage } from '../model/activity.js';
+import { ACTIVITY_COLUMNS, type ActivityEntities, type ActivityRow } from './activity-entities.js';
+import { ALIAS, applyFilter } from './activity-filter.js';
+import { storedId } from './activity-id.js';
+import { checkMessageQuery, checkQuery } from './activity-query.js';
+import type { ActivityPage, ActivityQuery, MessageQuery } from './activity-store.js';
+import { readCursor, writeCursor } from './list-cursor.js';
+import { toNumber } from './sql-value.js';
+import { activityOf, messageOf, summaryOf } from './stored-activity.js';
+
+const DEFAULT_PAGE = 50;
+const DEFAULT_MESSAGES = 200;
+/** A list leaves the bodies where they are. */
+const SUMMARY_COLUMNS = (Object.keys(ACTIVITY_COLUMNS) as (keyof ActivityRow)[])
+  .filter((column) => !['metadata', 'result', 'error'].includes(column))
+  .map((column) => `${ALIAS}.${column}`);
+
+/** Reads by TypeORM's query builder, which quotes and names the tables for each database. */
+export class ActivityReader {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly entities: ActivityEntities,
+  ) {}
+
+  async get(id: string): Promise<Activity | null> {
+    const stored = storedId(id);
+    if (stored === null) return null;
+    const row = await this.#activities().where(`${ALIAS}.id = :id`, { id: stored }).getOne();
+    return row && activityOf(row);
+  }
+
+  async list(given: ActivityQuery): Promise<ActivityPage> {
+    checkQuery(given);
+    const { limit = DEFAULT_PAGE, cursor, ...filter } = given;
+    const query = this.#activities()
+      .select(SUMMARY_COLUMNS)
+      .orderBy(`${ALIAS}.created_at`, 'DESC')
+      .addOrderBy(`${ALIAS}.id`, 'DESC')
+      .limit(limit + 1);
+    applyFilter(query, filter);
+    const from = readCursor(cursor);
+    if (from) {
+      // Not `(created_at, id) < (…)`: MariaDB would not use its index for that.
+      query
+        .andWhere(`${ALIAS}.created_at <= :cursorTime`, { cursorTime: from.createdAt })
+        .andWhere(`(${ALIAS}.created_at < :cursorTime OR ${ALIAS}.id < :cursorId)`, { cursorId: from.id });
+    }
+    const rows = await query.getMany();
+    const page = rows.slice(0, limit);
+    const last = rows.length > limit ? page.at(-1) : undefined;
+    return {
+      items: page.map(summaryOf),
+      nextCursor: last ? writeCursor({ createdAt: toNumber(last.created_at), id: last.id as string }) : null,
+    };
+  }
+
+  async messages(id: string, given: MessageQuery): Promise<ActivityMessage[]> {
+    checkMessageQuery(given);
+    const { after = 0, limit = DEFAULT_MESSAGES, level } = given;
+    const stored = storedId(id);
+    if (stored === null) return [];
+    const query = this.dataSource
+      .createQueryBuilder(this.entities.message, 'message')
+      .where('message.activity_id = :id', { id: stored })
+      .andWhere('message.seq > :after', { after })
+      .orderBy('message.seq', 'ASC')
+      .limit(limit);
+    if (level) query.andWhere(level.length === 0 ? '1 = 0' : 'message.level IN (:...level)', { level });
+    return (await query.getMany()).map(messageOf);
+  }
+
+  #activities() {
+    return this.dataSource.createQueryBuilder(this.entities.activity, ALIAS);
+  }
+}

@@ -1,0 +1,26 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { activityEntities } from './activity-entities.js';
+import type { Database } from './database.js';
+import { SqliteDatabase } from './sqlite-database.js';
+import { supportedType, trackerOptions } from './tracker-options.js';
+
+/**
+ * The dialect for the app's database, not yet connected.
+ * @param onIdleError  told of a connection that broke while nobody used it.
+ * @throws {ActivityStoreUnsupportedError} for a database that cannot hold activities safely.
+ */
+export function createDatabase(
+  app: DataSourceOptions,
+  prefix: string,
+  onIdleError: (error: unknown) => void,
+): Database {
+  const type = supportedType(app);
+  const entities = activityEntities(type, prefix);
+  const dataSource = new DataSource(trackerOptions(app, prefix, entities));
+  switch (type) {
+    case 'better-sqlite3':
+      return new SqliteDatabase(dataSource, entities);
+    default:
+      throw new Error('later');
+  }
+}

@@ -1,0 +1,13 @@
+import type { MigrationInterface } from 'typeorm';
+import { createActivityTables } from './create-activity-tables.js';
+import { indexActivityLists } from './index-activity-lists.js';
+
+/** All migrations, oldest first. One that has been released is never changed again. */
+export function activityMigrations(prefix: string): (new () => MigrationInterface)[] {
+  return [createActivityTables(prefix), indexActivityLists(prefix)];
+}
+
+/** The tracker's own history: the app's `migrations` table knows nothing of it. */
+export function migrationsTableName(prefix: string): string {
+  return `${prefix}activity_migrations`;
+}

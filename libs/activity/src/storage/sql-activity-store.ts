@@ -1,0 +1,165 @@
+import type { DataSource } from 'typeorm';
+import { v7 as uuid } from 'uuid';
+import type { ActivitySettings } from '../config/activity-module.options.js';
+import type { Activity, ActivityMessage } from '../model/activity.js';
+import { ActivityOptionError } from '../model/errors.js';
+import { FINAL_STATUSES, isFinalStatus } from '../model/statuses.js';
+import { ActivityHistory } from './activity-history.js';
+import { storedId } from './activity-id.js';
+import { ActivityReader } from './activity-reader.js';
+import type {
+  ActivityChanges,
+  ActivityFilter,
+  ActivityPage,
+  ActivityQuery,
+  ActivityStore,
+  CancelFact,
+  CancelResult,
+  CasResult,
+  MessageQuery,
+  NewActivity,
+  NewMessage,
+  Ownership,
+  PruneResult,
+  PruneRules,
+  Settlement,
+  Trim,
+} from './activity-store.js';
+import { writeCancelRequest } from './cancel-request.js';
+import type { Database } from './database.js';
+import { TrackerConnection, type StoreLogger } from './tracker-connection.js';
+import { WritePipeline } from './write-pipeline.js';
+import { grantWrite, insertWrite, messageWrite, settleWrite, trimWrite, updateWrite } from './write.js';
+
+const GONE: CasResult = { won: false, status: null };
+
+/** Activities in the app's SQLite, PostgreSQL, MariaDB or MySQL database, on a connection of the tracker's own. */
+export class SqlActivityStore implements ActivityStore {
+  readonly ownerId = uuid();
+  readonly #connection: TrackerConnection;
+  readonly #pipeline: WritePipeline;
+
+  /**
+   * @param appDataSource  asked when the store opens: the app's data sources are all there by then.
+   * @param logger  told once of an outage, of tables made again, and (debug) of idle connections that broke.
+   */
+  constructor(settings: ActivitySettings, appDataSource: () => DataSource | undefined, logger: StoreLogger) {
+    this.#connection = new TrackerConnection(settings, this.ownerId, { appDataSource, logger });
+    this.#pipeline = new WritePipeline({
+      write: async (batch, retried) => (await this.#connection.whenOpen()).write(batch, retried),
+      remakeTables: () => this.#connection.remakeTables(),
+      logger,
+    });
+  }
+
+  open(): Promise<void> {
+    return this.#connection.open();
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    await this.#pipeline.close(timeoutMs);
+    await this.#connection.close();
+  }
+
+  async insert(activity: NewActivity): Promise<void> {
+    const id = storedId(activity.id);
+    if (id === null) throw notAnId(activity.id);
+    await this.#pipeline.add(insertWrite(id, activity));
+  }
+
+  async grant(id: string, owner: Ownership, startedAt: Date): Promise<CasResult> {
+    const stored = storedId(id);
+    if (stored === null) return GONE;
+    return (await this.#pipeline.add(grantWrite(stored, owner, startedAt))) ?? GONE;
+  }
+
+  async update(id: string, owner: Ownership, changes: ActivityChanges): Promise<void> {
+    const stored = storedId(id);
+    if (stored !== null) await this.#pipeline.update(updateWrite(stored, owner, changes));
+  }
+
+  async append(message: NewMessage): Promise<void> {
+    const stored = storedId(message.activityId);
+    if (stored !== null) await this.#pipeline.add(messageWrite(stored, message));
+  }
+
+  async trim(range: Trim): Promise<void> {
+    const stored = storedId(range.activityId);
+    if (stored !== null) await this.#pipeline.add(trimWrite(stored, range));
+  }
+
+  async settle(settlement: Settlement): Promise<CasResult> {
+    if (!isFinalStatus(settlement.status)) throw notFinal(settlement.status);
+    const stored = storedId(settlement.id);
+    if (stored === null) return GONE;
+    return (await this.#pipeline.add(settleWrite(stored, settlement))) ?? GONE;
+  }
+
+  flush(): Promise<void> {
+    return this.#pipeline.flush();
+  }
+
+  async requestCancel(id: string, cancel: CancelFact): Promise<CancelResult> {
+    const stored = storedId(id);
+    if (stored === null) return { outcome: 'unknown' };
+    let attempts = 0;
+    const changed = await this.#connection.attempt((database) => {
+      attempts++;
+      return writeCancelRequest(database, stored, cancel);
+    });
+    const activity = await this.get(stored);
+    if (!activity) return { outcome: 'unknown' };
+    // A first attempt may have been committed, unheard: then the row has the very same request.
+    const isFirst = changed || (attempts > 1 && isSameRequest(activity.cancel, cancel));
+    if (isFirst) return { outcome: activity.startedAt === null ? 'cancelled' : 'requested', activity };
+    if (isFinalStatus(activity.status)) return { outcome: 'settled', activity };
+    return { outcome: activity.cancel ? 'repeated' : 'refused', activity };
+  }
+
+  get(id: string): Promise<Activity | null> {
+    return this.#read((reader) => reader.get(id));
+  }
+
+  list(query: ActivityQuery): Promise<ActivityPage> {
+    return this.#read((reader) => reader.list(query));
+  }
+
+  messages(id: string, query: MessageQuery): Promise<ActivityMessage[]> {
+    return this.#read((reader) => reader.messages(id, query));
+  }
+
+  async clearHistory(filter: ActivityFilter): Promise<number> {
+    return (await this.#history()).clear(filter);
+  }
+
+  async prune(rules: PruneRules): Promise<PruneResult> {
+    return (await this.#history()).prune(rules);
+  }
+
+  #read<T>(read: (reader: ActivityReader) => Promise<T>): Promise<T> {
+    return this.#connection.attempt(({ dataSource, entities }) => read(new ActivityReader(dataSource, entities)));
+  }
+
+  async #history(): Promise<ActivityHistory> {
+    const { dataSource, entities }: Database = await this.#connection.whenOpen();
+    return new ActivityHistory(dataSource, entities, (step) => this.#connection.attempt(step));
+  }
+}
+
+function isSameRequest(stored: Activity['cancel'], { requestedAt, by, reason }: CancelFact): boolean {
+  return (
+    stored?.requestedAt.getTime() === requestedAt.getTime() &&
+    (stored.by?.id ?? null) === (by?.id ?? null) &&
+    stored.reason === reason
+  );
+}
+
+function notAnId(id: unknown): ActivityOptionError {
+  return new ActivityOptionError('Activity', [`\`id\` is ${JSON.stringify(id)}: it must be a UUID`]);
+}
+
+function notFinal(status: unknown): ActivityOptionError {
+  return new ActivityOptionError('settle', [
+    `\`status\` is ${JSON.stringify(status)}: it must be one of ${FINAL_STATUSES.join(', ')}`,
+  ]);
+}

@@ -1,0 +1,115 @@
+import type { Json, StoredError } from '../model/activity.js';
+import { storableText } from './storable-text.js';
+
+export const MAX_METADATA_BYTES = 256 * 1024;
+export const MAX_RESULT_BYTES = 64 * 1024;
+const MAX_DEPTH = 32;
+const MAX_ERROR_TEXT = 16_384;
+
+class TooLarge extends Error {}
+
+/**
+ * Any value as JSON text that every database takes; never throws. What JSON cannot hold is made plain: a BigInt becomes
+ * its digits, a cycle, a getter that throws and what lies deeper than 32 levels become a note. More than `maxBytes` are
+ * replaced by an object that says so.
+ */
+export function storableJson(value: unknown, maxBytes: number): string {
+  try {
+    const plain = toPlain(value, { depth: 0, path: new Set(), budget: { left: maxBytes } });
+    const text = JSON.stringify(plain ?? null);
+    if (Buffer.byteLength(text) <= maxBytes) return text;
+  } catch (error) {
+    if (!(error instanceof TooLarge)) return JSON.stringify({ unstorable: 'JSON cannot hold this value' });
+  }
+  return JSON.stringify({ truncated: `more than ${maxBytes} bytes of JSON` });
+}
+
+/** The other way; a text that somebody has damaged by hand gives `fallback`. */
+export function parseStored<T>(text: string | null, fallback: T): T {
+  if (text === null) return fallback;
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return fallback;
+  }
+}
+
+/** Every text of an error within bounds, so that its JSON is too. */
+export function storableError(error: StoredError): string {
+  return JSON.stringify(boundError(error, 4));
+}
+
+function boundError(error: StoredError, depth: number): StoredError {
+  const causes = depth > 0 ? (error.causes ?? []).slice(0, 8) : [];
+  return {
+    name: storableText(error.name, 255),
+    message: storableText(error.message, MAX_ERROR_TEXT),
+    ...(error.code === undefined ? {} : { code: storableText(error.code, 255) }),
+    ...(error.stack === undefined ? {} : { stack: storableText(error.stack, MAX_ERROR_TEXT) }),
+    ...(causes.length === 0 ? {} : { causes: causes.map((cause) => boundError(cause, depth - 1)) }),
+  };
+}
+
+interface Place {
+  depth: number;
+  /** The objects around this one: the same one again is a cycle. */
+  path: Set<object>;
+  budget: { left: number };
+}
+
+function toPlain(value: unknown, place: Place): Json | undefined {
+  switch (typeof value) {
+    case 'string':
+      return textWithin(value, place);
+    case 'number':
+      place.budget.left -= 4;
+      return Number.isFinite(value) ? value : null;
+    case 'boolean':
+      return value;
+    case 'bigint':
+      return textWithin(value.toString(), place);
+    case 'object':
+      return value === null ? null : objectWithin(value, place);
+    default:
+      return undefined;
+  }
+}
+
+function textWithin(text: string, { budget }: Place): string {
+  budget.left -= text.length + 2;
+  if (budget.left < 0) throw new TooLarge();
+  return storableText(text, text.length);
+}
+
+function objectWithin(value: object, place: Place): Json | undefined {
+  if (place.path.has(value)) return '[circular]';
+  if (place.depth >= MAX_DEPTH) return `[deeper than ${MAX_DEPTH} levels]`;
+  const toJson = read(value, 'toJSON');
+  const inside = { ...place, depth: place.depth + 1 };
+  place.path.add(value);
+  try {
+    if (typeof toJson === 'function') return toPlain((toJson as () => unknown).call(value), inside);
+    if (Array.isArray(value)) return value.map((item: unknown) => toPlain(item, inside) ?? null);
+    return entriesWithin(value, inside);
+  } finally {
+    place.path.delete(value);
+  }
+}
+
+function entriesWithin(value: object, place: Place): Json {
+  // Without a prototype, so that a key such as `__proto__` is stored as plain data.
+  const plain = Object.create(null) as { [key: string]: Json };
+  for (const key of Object.keys(value)) {
+    const item = toPlain(read(value, key), place);
+    if (item !== undefined) plain[textWithin(key, place)] = item;
+  }
+  return plain;
+}
+
+function read(value: object, key: string): unknown {
+  try {
+    return (value as Record<string, unknown>)[key];
+  } catch {
+    return '[unreadable]';
+  }
+}

@@ -1,0 +1,124 @@
+import type {
+  Activity,
+  ActivityMessage,
+  ActivitySummary,
+  Actor,
+  JsonObject,
+  MessageLevel,
+  MessageSource,
+  StoredError,
+} from '../model/activity.js';
+import type { ActivityReason } from '../model/reasons.js';
+import type { ActivityStatus } from '../model/statuses.js';
+import type { ActivityRow, MessageRow } from './activity-entities.js';
+import { toNumber, toNumberOrNull, toTextOrNull } from './sql-value.js';
+import { parseStored } from './storable-json.js';
+
+/** A row as the model has it. */
+export function activityOf(row: ActivityRow): Activity {
+  const { errorMessage: _errorMessage, ...summary } = summaryOf(row);
+  const result = toTextOrNull(row.result);
+  return {
+    ...summary,
+    metadata: parseStored<JsonObject>(toTextOrNull(row.metadata), {}),
+    ...(result === null ? {} : { result: parseStored(result, null) }),
+    error: errorOf(row),
+  };
+}
+
+/** The same without its bodies, which may not have been read at all. */
+export function summaryOf(row: Omit<ActivityRow, 'metadata' | 'result' | 'error'>): ActivitySummary {
+  const startedAt = toDateOrNull(row.started_at);
+  const endedAt = toDateOrNull(row.ended_at);
+  return {
+    id: row.id as string,
+    scope: row.scope as string,
+    type: row.type as string,
+    title: toTextOrNull(row.title),
+    resource: resourceOf(row),
+    actor: actorOf(row.actor_id, row.actor_name),
+    batchId: toTextOrNull(row.batch_id),
+    parentId: toTextOrNull(row.parent_id),
+    status: row.status as ActivityStatus,
+    reason: row.reason as ActivityReason | null,
+    cancellable: Boolean(Number(row.cancellable)),
+    origin: {
+      kind: toTextOrNull(row.origin_kind),
+      label: toTextOrNull(row.origin_label),
+      requestId: toTextOrNull(row.request_id),
+      traceparent: toTextOrNull(row.traceparent),
+    },
+    limitKey: toTextOrNull(row.limit_key),
+    progress: {
+      percent: toNumberOrNull(row.progress_percent),
+      current: toNumberOrNull(row.progress_current),
+      total: toNumberOrNull(row.progress_total),
+      unit: toTextOrNull(row.progress_unit),
+    },
+    step: toTextOrNull(row.step),
+    latestMessage: toTextOrNull(row.latest_message),
+    messageCount: toNumber(row.message_count),
+    warningCount: toNumber(row.warning_count),
+    errorCount: toNumber(row.error_count),
+    droppedMessageCount: toNumber(row.dropped_message_count),
+    errorMessage: toTextOrNull(row.error_message),
+    cancel: cancelOf(row),
+    createdAt: toDate(row.created_at),
+    startedAt,
+    endedAt,
+    updatedAt: toDate(row.updated_at),
+    durationMs: startedAt && endedAt ? Math.max(0, endedAt.getTime() - startedAt.getTime()) : null,
+    ownerId: row.owner_id as string,
+    version: toNumber(row.version),
+  };
+}
+
+export function messageOf(row: MessageRow): ActivityMessage {
+  return {
+    activityId: row.activity_id as string,
+    seq: toNumber(row.seq),
+    at: toDate(row.at),
+    level: row.level as MessageLevel,
+    text: row.text as string,
+    source: row.source as MessageSource,
+    step: toTextOrNull(row.step),
+  };
+}
+
+function resourceOf(row: Pick<ActivityRow, 'resource_type' | 'resource_id' | 'resource_name'>) {
+  const type = toTextOrNull(row.resource_type);
+  const id = toTextOrNull(row.resource_id);
+  return type === null || id === null ? null : { type, id, name: toTextOrNull(row.resource_name) };
+}
+
+function actorOf(id: unknown, name: unknown): Actor | null {
+  const text = toTextOrNull(id);
+  return text === null ? null : { id: text, name: toTextOrNull(name) };
+}
+
+function cancelOf(row: Omit<ActivityRow, 'metadata' | 'result' | 'error'>): Activity['cancel'] {
+  const requestedAt = toDateOrNull(row.cancel_requested_at);
+  return (
+    requestedAt && {
+      requestedAt,
+      by: actorOf(row.cancel_by_id, row.cancel_by_name),
+      reason: toTextOrNull(row.cancel_reason),
+    }
+  );
+}
+
+/** Where the body could not be stored, the line still says what went wrong. */
+function errorOf(row: ActivityRow): StoredError | null {
+  const message = toTextOrNull(row.error_message);
+  const fallback = message === null ? null : { name: 'Error', message };
+  return parseStored<StoredError | null>(toTextOrNull(row.error), fallback);
+}
+
+function toDate(value: unknown): Date {
+  return new Date(toNumber(value));
+}
+
+function toDateOrNull(value: unknown): Date | null {
+  const milliseconds = toNumberOrNull(value);
+  return milliseconds === null ? null : new Date(milliseconds);
+}

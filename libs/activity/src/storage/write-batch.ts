@@ -1,0 +1,125 @@
+import { ACTIVE_STATUSES, statusesBefore, type ActivityStatus } from '../model/statuses.js';
+import type { SqlValue } from './sql-value.js';
+import type { Changes, MessageInsert, MessageRange, StatusWrite, Write } from './write.js';
+
+/** A change of one row that only its owner may make. */
+export interface RowUpdate {
+  id: string;
+  ownerId: string;
+  fence: number;
+  /** In the order of the group's columns. */
+  values: readonly SqlValue[];
+  /** Of a change of status: `startedAt` or `endedAt`, as it is asked to be written. */
+  at?: number;
+}
+
+/** Rows that get the same columns set in one statement, each while it stands in one of the statuses `from`. */
+export interface UpdateGroup {
+  columns: readonly string[];
+  from: readonly ActivityStatus[];
+  rows: RowUpdate[];
+  /** A change of status: who was first is told. */
+  to?: ActivityStatus;
+  /** Leaves alone a row that has a cancel already. */
+  firstCancelOnly?: true;
+}
+
+/** All that one transaction writes, in this order. */
+export interface WriteBatch {
+  /** Values in the order of `INSERT_COLUMNS`. */
+  inserts: (readonly SqlValue[])[];
+  grants: UpdateGroup[];
+  updates: UpdateGroup[];
+  messages: MessageInsert[];
+  trims: MessageRange[];
+  markers: MessageInsert[];
+  cancels: UpdateGroup[];
+  settlements: UpdateGroup[];
+}
+
+/** Sorts what waits into statements: one for each kind and set of columns, whatever the number of rows. */
+export function batchOf(writes: readonly Write[]): WriteBatch {
+  const inserts: (readonly SqlValue[])[] = [];
+  const messages: MessageInsert[] = [];
+  const trims: MessageRange[] = [];
+  const markers: MessageInsert[] = [];
+  const grants = new UpdateGroups();
+  const updates = new UpdateGroups();
+  const cancels = new UpdateGroups();
+  const settlements = new UpdateGroups();
+  for (const write of writes) {
+    switch (write.kind) {
+      case 'insert':
+        inserts.push(write.values);
+        break;
+      case 'grant':
+        grants.add(write, write.set, { from: statusesBefore(write.to), to: write.to });
+        break;
+      case 'update':
+        updates.add(write, write.set, { from: ACTIVE_STATUSES });
+        break;
+      case 'message':
+        messages.push(write.message);
+        break;
+      case 'trim':
+        trims.push(write.range);
+        markers.push(write.marker);
+        break;
+      case 'settle':
+        if (write.cancel) cancels.add(write, write.cancel, { from: ACTIVE_STATUSES, firstCancelOnly: true });
+        settlements.add(write, write.set, { from: statusesBefore(write.to), to: write.to });
+        break;
+    }
+  }
+  return withoutTrimmed({
+    inserts,
+    grants: grants.all,
+    updates: updates.all,
+    messages,
+    trims,
+    markers,
+    cancels: cancels.all,
+    settlements: settlements.all,
+  });
+}
+
+/** How many statements a batch takes: a single one needs no transaction around it. */
+export function statementsOf(batch: WriteBatch): number {
+  const groups = batch.grants.length + batch.updates.length + batch.cancels.length + batch.settlements.length;
+  const others = [batch.inserts, batch.messages, batch.trims, batch.markers].filter((rows) => rows.length > 0).length;
+  return groups + others;
+}
+
+class UpdateGroups {
+  readonly all: UpdateGroup[] = [];
+  readonly #byKey = new Map<string, UpdateGroup>();
+
+  add(
+    { id, owner, at }: { id: string; owner: { ownerId: string; fence: number }; at?: StatusWrite['at'] },
+    set: Changes,
+    guard: Pick<UpdateGroup, 'from' | 'to' | 'firstCancelOnly'>,
+  ): void {
+    const columns = Object.keys(set);
+    const key = `${guard.to ?? ''}:${columns.join()}`;
+    let group = this.#byKey.get(key);
+    if (!group) {
+      group = { columns, rows: [], ...guard };
+      this.#byKey.set(key, group);
+      this.all.push(group);
+    }
+    group.rows.push({ id, ...owner, values: Object.values(set), ...(at === undefined ? {} : { at }) });
+  }
+}
+
+/** Lines that the same batch trims away again are not written at all. */
+function withoutTrimmed(batch: WriteBatch): WriteBatch {
+  const { trims } = batch;
+  if (trims.length === 0) return batch;
+  const isWithin = ({ activityId, seq }: MessageInsert, ranges: readonly MessageRange[]) =>
+    ranges.some((range) => range.activityId === activityId && seq >= range.fromSeq && seq <= range.toSeq);
+  return {
+    ...batch,
+    messages: batch.messages.filter((message) => !isWithin(message, trims)),
+    markers: batch.markers.filter((marker, index) => !isWithin(marker, trims.slice(index + 1))),
+  };
+}
