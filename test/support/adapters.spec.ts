@@ -32,8 +32,7 @@ describeEachAdapter('a test app', (adapter) => {
 
   it('takes overrides of its providers, and settings of the app', async () => {
     const { url } = await adapter.start(metadata, {
-      override: (builder) =>
-        builder.overrideProvider('GREETING').useValue('good morning'),
+      override: (builder) => builder.overrideProvider('GREETING').useValue('good morning'),
       configure: (app) => void app.setGlobalPrefix('api'),
     });
     const { body } = await request(url).get('/api/greeting').expect(200);

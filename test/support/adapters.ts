@@ -1,9 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe } from '@jest/globals';
-import type {
-  INestApplication,
-  ModuleMetadata,
-  NestApplicationOptions,
-} from '@nestjs/common';
+import type { INestApplication, ModuleMetadata, NestApplicationOptions } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
@@ -43,17 +39,10 @@ export interface AdapterUnderTest {
  * Writes the same tests once per HTTP adapter: `describeEachAdapter('the admin API', (adapter) => { … })` gives the
  * blocks "the admin API on Express" and "… on Fastify".
  */
+export function describeEachAdapter(subject: string, block: (adapter: AdapterUnderTest) => void): void;
+export function describeEachAdapter(block: (adapter: AdapterUnderTest) => void): void;
 export function describeEachAdapter(
-  subject: string,
-  block: (adapter: AdapterUnderTest) => void,
-): void;
-export function describeEachAdapter(
-  block: (adapter: AdapterUnderTest) => void,
-): void;
-export function describeEachAdapter(
-  ...args:
-    | [subject: string, block: (adapter: AdapterUnderTest) => void]
-    | [block: (adapter: AdapterUnderTest) => void]
+  ...args: [subject: string, block: (adapter: AdapterUnderTest) => void] | [block: (adapter: AdapterUnderTest) => void]
 ): void {
   const block = args.length === 2 ? args[1] : args[0];
   const subject = args.length === 2 ? `${args[0]} ` : '';
@@ -89,10 +78,7 @@ function runBlock(
       const owner = inTest ? open.ofTest : open.ofBlock;
       const builder = Test.createTestingModule(metadata);
       const module = await (options.override?.(builder) ?? builder).compile();
-      const app = module.createNestApplication<INestApplication>(
-        createAdapter(),
-        options.application,
-      );
+      const app = module.createNestApplication<INestApplication>(createAdapter(), options.application);
       const started: StartedApp = {
         app,
         url: '',

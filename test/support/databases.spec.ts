@@ -21,9 +21,7 @@ describeEachDatabase('a database of a suite', (database) => {
   it('shares nothing with another one of the same suite', async () => {
     const other = await database.create(import.meta.url);
     const dataSource = await new DataSource(other.options).initialize();
-    await expect(dataSource.query('SELECT id FROM kept')).rejects.toThrow(
-      'kept',
-    );
+    await expect(dataSource.query('SELECT id FROM kept')).rejects.toThrow('kept');
     await dataSource.destroy();
   });
 

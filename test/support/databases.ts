@@ -36,17 +36,11 @@ type CreateDatabase = (databaseName: string) => Promise<TestDatabase>;
  * "the store on SQLite", "… on PostgreSQL" and "… on MariaDB". A server that is missing skips its block and says so;
  * with `CI=true` it fails.
  */
-export function describeEachDatabase(
-  subject: string,
-  block: (database: DatabaseUnderTest) => void,
-): void;
-export function describeEachDatabase(
-  block: (database: DatabaseUnderTest) => void,
-): void;
+export function describeEachDatabase(subject: string, block: (database: DatabaseUnderTest) => void): void;
+export function describeEachDatabase(block: (database: DatabaseUnderTest) => void): void;
 export function describeEachDatabase(
   ...args:
-    | [subject: string, block: (database: DatabaseUnderTest) => void]
-    | [block: (database: DatabaseUnderTest) => void]
+    [subject: string, block: (database: DatabaseUnderTest) => void] | [block: (database: DatabaseUnderTest) => void]
 ): void {
   const block = args.length === 2 ? args[1] : args[0];
   const subject = args.length === 2 ? `${args[0]} ` : '';
@@ -124,8 +118,7 @@ function createPostgres(serverUrl: string): CreateDatabase {
           database: databaseName,
         };
       },
-      drop: () =>
-        execute(`DROP DATABASE IF EXISTS "${databaseName}" WITH (FORCE)`),
+      drop: () => execute(`DROP DATABASE IF EXISTS "${databaseName}" WITH (FORCE)`),
     };
   };
 }

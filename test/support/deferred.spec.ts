@@ -5,9 +5,7 @@ describe('a deferred', () => {
   it('stays pending until it is resolved', async () => {
     const { promise, resolve } = deferred<string>();
     const pending = Symbol('pending');
-    expect(await Promise.race([promise, Promise.resolve(pending)])).toBe(
-      pending,
-    );
+    expect(await Promise.race([promise, Promise.resolve(pending)])).toBe(pending);
     resolve('now');
     expect(await promise).toBe('now');
   });

@@ -7,11 +7,7 @@ export type Server = 'POSTGRES' | 'MARIADB' | 'REDIS';
  * `CI=true` that one fails instead, so that no run is green for want of a server.
  * @param block  gets the server's address
  */
-export function describeWithServer(
-  server: Server,
-  title: string,
-  block: (url: string) => void,
-): void {
+export function describeWithServer(server: Server, title: string, block: (url: string) => void): void {
   const url = process.env[`TEST_${server}_URL`] ?? '';
   const absent = process.env[`TEST_${server}_ABSENT`];
   if (absent === undefined) {

@@ -1,25 +1,15 @@
-import { Injectable } from '@nestjs/common';
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import { Controller, Injectable } from '@nestjs/common';
 import { Args, GraphQLModule, Query, Resolver } from '@nestjs/graphql';
-import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { ClientProxyFactory, MessagePattern, Transport, type MicroserviceOptions } from '@nestjs/microservices';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { Cron, ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
-import { Test } from '@nestjs/testing';
-import { TypeOrmModule } from '@nestjs/typeorm';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { Controller } from '@nestjs/common';
-import {
-  ActivityModule,
-  ActivityService,
-  CurrentActivity,
-  TrackedActivity,
-  type ActivityContext,
-} from 'nestjs-activity';
+import { CurrentActivity, TrackedActivity, type ActivityContext } from 'nestjs-activity';
 import type { AddressInfo } from 'node:net';
 import { firstValueFrom } from 'rxjs';
+import request from 'supertest';
 import { WebSocket } from 'ws';
-import { ActivityProbe } from '../support/activity-probe.js';
 import { closeApps, trackedApp } from '../support/tracked-app.js';
 
 afterEach(closeApps);
@@ -96,41 +86,31 @@ describe('[C46] calls that are not HTTP', () => {
         return `hello ${name}`;
       }
     }
-    const module = await Test.createTestingModule({
-      imports: [
-        TypeOrmModule.forRoot({ type: 'better-sqlite3', database: ':memory:' }),
-        ActivityModule.forRoot({
-          actor: ({ request }) => (request as { headers: Record<string, string> }).headers['x-user'],
-        }),
-        GraphQLModule.forRoot<MercuriusDriverConfig>({
-          driver: MercuriusDriver,
-          autoSchemaFile: true,
-          context: (request: unknown) => ({ req: request }),
-        }),
-      ],
-      providers: [Greetings],
-    }).compile();
-    const app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
-    try {
-      await app.init();
-      const probe = new ActivityProbe(app.get(ActivityService));
-      const answer = await app.inject({
-        method: 'POST',
-        url: '/graphql',
-        headers: { 'x-user': 'ada' },
-        payload: { query: '{ greeting(name: "Bob") }' },
-      });
-      expect(answer.json()).toEqual({ data: { greeting: 'hello Bob' } });
-      expect(await probe.only()).toMatchObject({
-        type: 'graphql',
-        status: 'succeeded',
-        actor: { id: 'ada' },
-        latestMessage: 'resolving',
-        origin: { kind: 'graphql', label: 'Greetings.greeting' },
-      });
-    } finally {
-      await app.close();
-    }
+    const { app, probe } = await trackedApp(
+      {
+        imports: [
+          GraphQLModule.forRoot<ApolloDriverConfig>({
+            driver: ApolloDriver,
+            autoSchemaFile: true,
+            context: ({ req }: { req: unknown }) => ({ req }),
+          }),
+        ],
+        providers: [Greetings],
+      },
+      { activity: { actor: ({ request: asked }) => (asked as { headers: Record<string, string> }).headers['x-user'] } },
+    );
+    const answer = await request(app.getHttpServer())
+      .post('/graphql')
+      .set('x-user', 'ada')
+      .send({ query: '{ greeting(name: "Bob") }' });
+    expect(answer.body).toEqual({ data: { greeting: 'hello Bob' } });
+    expect(await probe.only()).toMatchObject({
+      type: 'graphql',
+      status: 'succeeded',
+      actor: { id: 'ada' },
+      latestMessage: 'resolving',
+      origin: { kind: 'graphql', label: 'Greetings.greeting' },
+    });
   });
 
   it('a cron run, whose actor is no one', async () => {

@@ -7,7 +7,7 @@ import type { ActivityEvents, ActivityListener } from './execution/activity-even
 import type { ActivityRunner } from './execution/activity-runner.js';
 import { requestCancel, type CancelReceipt } from './execution/request-cancel.js';
 import { waitForEnd } from './live/wait-for-end.js';
-import type { Activity, ActivityMessage, Actor } from './model/activity.js';
+import { toActor, type Activity, type ActivityMessage, type Actor } from './model/activity.js';
 import { ActivityNotFoundError, ActivityOptionError, ActivityQueryError } from './model/errors.js';
 import type {
   ActivityFilter,
@@ -89,7 +89,7 @@ export class ActivityService {
   async cancel(id: string, { by, reason, wait = 'requested' }: CancelOptions = {}): Promise<CancelReceipt> {
     const receipt = await requestCancel(id, this.#parts, {
       requestedAt: new Date(),
-      by: typeof by === 'string' ? { id: by } : (by ?? null),
+      by: toActor(by),
       reason: reason ?? null,
     });
     if (wait === 'requested') return receipt;

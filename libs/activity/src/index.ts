@@ -23,7 +23,21 @@ export { currentActivity } from './execution/ambient-activity.js';
 export type { ProgressReport } from './execution/progress-meter.js';
 export type { CancelReceipt } from './execution/request-cancel.js';
 export { ActivityError, type ActivityErrorCode } from './model/activity-error.js';
-export * from './model/activity.js';
+export {
+  MESSAGE_LEVELS,
+  type Activity,
+  type ActivityMessage,
+  type ActivitySummary,
+  type Actor,
+  type Json,
+  type JsonObject,
+  type MessageLevel,
+  type MessageSource,
+  type Origin,
+  type Progress,
+  type Resource,
+  type StoredError,
+} from './model/activity.js';
 export {
   ActivityCancelledError,
   ActivityDeadlineError,

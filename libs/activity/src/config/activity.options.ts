@@ -149,7 +149,7 @@ export function checkActivityOptions(options: ActivityOptions): CheckedActivityO
 }
 
 function ofCall<const S extends v.GenericSchema>(schema: S) {
-  return v.lazy((input): v.GenericSchema => (typeof input === 'function' ? callable : schema));
+  return v.optional(v.lazy((input): v.GenericSchema => (typeof input === 'function' ? callable : schema)));
 }
 
 const { signal: _signal, parentId: _parentId, type, ...perCall } = activityOptionEntries;

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { ActivitySettings } from '../config/activity-module.options.js';
-import type { Actor } from '../model/activity.js';
+import { toActor, toResource } from '../model/activity.js';
 import { errorLine, toStoredError } from '../model/stored-error.js';
 import type { ActivityStore } from '../storage/activity-store.js';
 import { ActivityRecord, type ActivityIdentity } from './activity-record.js';
@@ -25,8 +25,8 @@ export function createRunningActivity(
     scope: options.scope ?? inherited?.scope ?? 'default',
     type: options.type,
     title: options.title ?? null,
-    resource: options.resource ?? null,
-    actor: actorOf(options.actor) ?? inherited?.actor ?? null,
+    resource: toResource(options.resource),
+    actor: toActor(options.actor) ?? inherited?.actor ?? null,
     batchId: options.batchId ?? inherited?.batchId ?? null,
     parentId: options.parentId === undefined ? (parent?.id ?? null) : options.parentId,
     cancellable: options.cancellable ?? true,
@@ -60,8 +60,4 @@ function failuresOf(id: string, listener: RunningActivityListener) {
     },
     onLate: (what: string) => listener.debug(`Activity ${id} has ended; a late ${what} is dropped.`),
   };
-}
-
-function actorOf(actor: Actor | string | null | undefined): Actor | null {
-  return typeof actor === 'string' ? { id: actor } : (actor ?? null);
 }

@@ -1,4 +1,4 @@
-import { Observable, type Subscriber } from 'rxjs';
+import { Observable, Subject, takeUntil, type Subscriber } from 'rxjs';
 import { ActivityCancelledError } from '../model/cancellation.js';
 import type { Completion } from '../model/outcome.js';
 import { withinActivity } from './ambient-activity.js';
@@ -19,6 +19,7 @@ export function subscribeWithin<T>(
   source: Observable<T>,
   subscriber: Subscriber<T>,
 ): () => void {
+  const stop = new Subject<void>();
   let last: T | undefined;
   let ended = false;
   let stopListening = (): void => undefined;
@@ -28,22 +29,26 @@ export function subscribeWithin<T>(
     stopListening();
     void activity.finish(completion).then(tell);
   };
-  const subscription = withinActivity(activity, () =>
-    source.subscribe({
-      next: (value) => subscriber.next((last = value)),
+  const abort = (): void => {
+    const error: unknown = activity.signal.reason;
+    end({ ok: false, error }, () => subscriber.error(error));
+    stop.next();
+  };
+  const leave = (): void => {
+    if (!ended) activity.abort(new ActivityCancelledError('client_disconnected', activity.id));
+    abort();
+  };
+  withinActivity(activity, () =>
+    source.pipe(takeUntil(stop)).subscribe({
+      next: (value) => {
+        subscriber.next((last = value));
+        // A source that gives all its values at once is not stopped by the teardown, which it does not have yet.
+        if (subscriber.closed) leave();
+      },
       error: (error: unknown) => end({ ok: false, error }, () => subscriber.error(error)),
       complete: () => end({ ok: true, value: last }, () => subscriber.complete()),
     }),
   );
-  const abort = (): void => {
-    subscription.unsubscribe();
-    const error: unknown = activity.signal.reason;
-    end({ ok: false, error }, () => subscriber.error(error));
-  };
-  // A source may end while it is being subscribed; then there is nothing left to listen for.
   if (!ended) stopListening = whenAborted(activity.signal, () => queueMicrotask(abort));
-  return () => {
-    if (!ended) activity.abort(new ActivityCancelledError('client_disconnected', activity.id));
-    abort();
-  };
+  return leave;
 }

@@ -24,7 +24,7 @@ export interface RunningActivityOptions {
 /** Told to the runner, which owns what is shared: the registry, events and the log of the application. */
 export interface RunningActivityListener {
   settled(activity: RunningActivity, result: CasResult): void;
-  /** The body has ended: nothing of the activity is left in this process. */
+  /** Nothing is left to manage: the body has ended, or the row was settled without it. May be told twice. */
   released(activity: RunningActivity): void;
   debug(text: string): void;
   warn(text: string): void;
@@ -138,7 +138,11 @@ export class RunningActivity {
     if (!this.settled) {
       const status = statusAfterAbort(cancellation.abortReason);
       this.record.message('warn', 'The work has not stopped since; it may still be running.', 'activity');
-      void this.#settle({ status, reason: status === 'cancelled' ? 'forced' : cancellation.abortReason }, {});
+      const settled = this.#settle(
+        { status, reason: status === 'cancelled' ? 'forced' : cancellation.abortReason },
+        {},
+      );
+      void settled.then(() => this.listener.released(this));
     }
     this.#rejectForced(cancellation);
   }

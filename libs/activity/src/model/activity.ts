@@ -18,6 +18,17 @@ export interface Resource {
   name?: string | null;
 }
 
+/** An actor as it is kept: text is an id, and a name that is not given is null. */
+export function toActor(actor: Actor | string | null | undefined): Actor | null {
+  if (actor === null || actor === undefined) return null;
+  return typeof actor === 'string' ? { id: actor, name: null } : { id: actor.id, name: actor.name ?? null };
+}
+
+/** A resource as it is kept: a name that is not given is null. */
+export function toResource(resource: Resource | null | undefined): Resource | null {
+  return resource ? { type: resource.type, id: resource.id, name: resource.name ?? null } : null;
+}
+
 /**
  * How far the activity is. `percent` is 0–100, or null while unknown; `current` may pass `total` (an estimate that was
  * too low), `percent` then stays at 100.

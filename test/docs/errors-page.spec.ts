@@ -1,0 +1,17 @@
+import { readFile } from 'node:fs/promises';
+import * as api from 'nestjs-activity';
+
+describe('docs/reference/errors.md', () => {
+  it('lists every code of the catalogue and every exported error class, and no other', async () => {
+    const page = await readFile(new URL('../../docs/reference/errors.md', import.meta.url), 'utf8');
+    const source = await readFile(new URL('../../libs/activity/src/model/activity-error.ts', import.meta.url), 'utf8');
+    const codes = [...source.matchAll(/'(ACTIVITY_[A-Z_]+)'/g)].map(([, code]) => code).sort();
+    const listed = [...page.matchAll(/^\| `(ACTIVITY_[A-Z_]+)`/gm)].map(([, code]) => code).sort();
+    expect(codes.length).toBeGreaterThan(10);
+    expect(listed).toEqual(codes);
+    const classes = Object.entries(api)
+      .filter(([, value]) => typeof value === 'function' && value.prototype instanceof api.ActivityError)
+      .map(([name]) => name);
+    for (const name of classes) expect(page).toContain(`\`${name}\``);
+  });
+});
