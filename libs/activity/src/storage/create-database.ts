@@ -1,6 +1,8 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { activityEntities } from './activity-entities.js';
 import type { Database } from './database.js';
+import { MysqlDatabase } from './mysql-database.js';
+import { PostgresDatabase } from './postgres-database.js';
 import { SqliteDatabase } from './sqlite-database.js';
 import { supportedType, trackerOptions } from './tracker-options.js';
 
@@ -16,11 +18,18 @@ export function createDatabase(
 ): Database {
   const type = supportedType(app);
   const entities = activityEntities(type, prefix);
-  const dataSource = new DataSource(trackerOptions(app, prefix, entities));
+  const options = trackerOptions(app, prefix, entities);
   switch (type) {
     case 'better-sqlite3':
-      return new SqliteDatabase(dataSource, entities);
-    default:
-      throw new Error('later');
+      return new SqliteDatabase(new DataSource(options), entities);
+    case 'postgres':
+      return new PostgresDatabase(
+        new DataSource({ ...options, poolErrorHandler: onIdleError } as DataSourceOptions),
+        entities,
+        onIdleError,
+      );
+    case 'mysql':
+    case 'mariadb':
+      return new MysqlDatabase(new DataSource(options), entities, onIdleError);
   }
 }

@@ -1,13 +1,13 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { ACTIVE_STATUSES, type ActivityStatus } from '../model/statuses.js';
+import { ACTIVE_STATUSES } from '../model/statuses.js';
 import { MESSAGE_COLUMNS, type ActivityEntities } from './activity-entities.js';
 import type { Database } from './database.js';
-import { toNumber, toNumberOrNull, type SqlValue } from './sql-value.js';
+import type { SqlValue } from './sql-value.js';
 import { statusList, tablesOf, type Tables } from './tables.js';
 import { guard, setClause } from './update-sql.js';
 import { INSERT_COLUMNS, type MessageInsert, type MessageRange } from './write.js';
 import type { UpdateGroup, WriteBatch } from './write-batch.js';
-import { runNow, writePlan, type Standing, type WriteOutcome, type WriteSession } from './write-plan.js';
+import { runNow, standingOf, writePlan, type Standing, type WriteOutcome, type WriteSession } from './write-plan.js';
 
 /** What is used of better-sqlite3's handle. */
 interface SqliteHandle {
@@ -170,17 +170,6 @@ export class SqliteDatabase implements Database, WriteSession {
   get #handle(): SqliteHandle {
     return (this.dataSource.driver as unknown as { databaseConnection: SqliteHandle }).databaseConnection;
   }
-}
-
-export function standingOf(row: Record<string, unknown>): Standing {
-  return {
-    status: row.status as ActivityStatus,
-    ownerId: row.owner_id as string,
-    fence: toNumber(row.fence),
-    createdAt: toNumber(row.created_at),
-    startedAt: toNumberOrNull(row.started_at),
-    endedAt: toNumberOrNull(row.ended_at),
-  };
 }
 
 function quote(column: string): string {

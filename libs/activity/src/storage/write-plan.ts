@@ -1,6 +1,6 @@
 import type { ActivityStatus } from '../model/statuses.js';
 import type { CasResult } from './activity-store.js';
-import type { SqlValue } from './sql-value.js';
+import { toNumber, toNumberOrNull, type SqlValue } from './sql-value.js';
 import type { MessageInsert, MessageRange } from './write.js';
 import type { UpdateGroup, WriteBatch } from './write-batch.js';
 
@@ -91,4 +91,15 @@ function isItsOwnDoing(to: UpdateGroup['to'], row: UpdateGroup['rows'][number], 
   if (now.ownerId !== row.ownerId || now.fence !== row.fence || row.at === undefined) return false;
   if (to === 'running') return now.startedAt === Math.max(row.at, now.createdAt);
   return now.status === to && now.endedAt === Math.max(row.at, now.startedAt ?? now.createdAt);
+}
+
+export function standingOf(row: Record<string, unknown>): Standing {
+  return {
+    status: row.status as ActivityStatus,
+    ownerId: row.owner_id as string,
+    fence: toNumber(row.fence),
+    createdAt: toNumber(row.created_at),
+    startedAt: toNumberOrNull(row.started_at),
+    endedAt: toNumberOrNull(row.ended_at),
+  };
 }

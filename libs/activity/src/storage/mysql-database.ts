@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import type { DataSource, QueryRunner } from 'typeorm';
+import type { ActivityEntities } from './activity-entities.js';
+import type { Database } from './database.js';
+import { MysqlSession } from './mysql-session.js';
+import type { SqlValue } from './sql-value.js';
+import { tablesOf, type Tables } from './tables.js';
+import type { WriteBatch } from './write-batch.js';
+import { runSteps, writePlan, type WriteOutcome } from './write-plan.js';
+
+type Callback<T> = (error: unknown, result: T) => void;
+/** What is used of mysql2's pool. */
+interface MysqlPool {
+  getConnection(callback: Callback<MysqlConnection>): void;
+}
+interface MysqlConnection {
+  query(sql: string, values: readonly unknown[], callback: Callback<unknown>): void;
+  on(event: 'error', listener: (error: unknown) => void): void;
+  off(event: 'error', listener: (error: unknown) => void): void;
+  release(): void;
+  destroy(): void;
+}
+
+/** A day: whoever waits for the lock waits for another process's migration. */
+const LOCK_PATIENCE_S = 86_400;
+
+/** MariaDB and MySQL through mysql2. */
+export class MysqlDatabase implements Database {
+  readonly greatest = 'GREATEST';
+  readonly truth = 'TRUE';
+  #tables: Tables | undefined;
+  /** Connections whose session is set up, with the most bytes that the server takes in one packet. */
+  readonly #packets = new WeakMap<MysqlConnection, number>();
+
+  constructor(
+    readonly dataSource: DataSource,
+    readonly entities: ActivityEntities,
+    private readonly onIdleError: (error: unknown) => void,
+  ) {}
+
+  get tables(): Tables {
+    return (this.#tables ??= tablesOf(this.dataSource, this.entities));
+  }
+
+  async open(): Promise<void> {
+    if (!this.dataSource.isInitialized) await this.dataSource.initialize();
+  }
+
+  async close(): Promise<void> {
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+
+  write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
+    return this.#withConnection(async (query, maxPacket) => {
+      await query('START TRANSACTION', []);
+      const outcome = await runSteps(writePlan(batch, retried), new MysqlSession(query, this.tables, maxPacket));
+      await query('COMMIT', []);
+      return outcome;
+    });
+  }
+
+  change(sql: string, values: readonly SqlValue[]): Promise<number> {
+    return this.#withConnection(async (query) => ((await query(sql, values)) as { affectedRows: number }).affectedRows);
+  }
+
+  /** Statements that change tables commit by themselves here, so the lock is the connection's, and is taken first. */
+  async migrate(work: (queryRunner: QueryRunner) => Promise<void>): Promise<void> {
+    const queryRunner = this.dataSource.createQueryRunner('master');
+    const place = `${String(this.dataSource.driver.database)} ${this.tables.activities}`;
+    const lock = `nestjs-activity ${createHash('sha256').update(place).digest('hex').slice(0, 32)}`;
+    try {
+      await queryRunner.query('SELECT GET_LOCK(?, ?)', [lock, LOCK_PATIENCE_S]);
+      await work(queryRunner);
+    } finally {
+      await queryRunner.query('SELECT RELEASE_LOCK(?)', [lock]).catch(() => undefined);
+      await queryRunner.release();
+    }
+  }
+
+  async #withConnection<T>(work: (query: MysqlQuery, maxPacket: number) => Promise<T>): Promise<T> {
+    const connection = await new Promise<MysqlConnection>((resolve, reject) =>
+      this.#pool.getConnection((error, taken) => (error ? reject(error as Error) : resolve(taken))),
+    );
+    const query: MysqlQuery = (sql, values) =>
+      new Promise((resolve, reject) =>
+        connection.query(sql, values, (error, result) => (error ? reject(error as Error) : resolve(result))),
+      );
+    connection.on('error', this.onIdleError);
+    try {
+      const result = await work(query, await this.#setUp(connection, query));
+      connection.release();
+      return result;
+    } catch (error) {
+      await query('ROLLBACK', []).then(
+        () => connection.release(),
+        () => connection.destroy(),
+      );
+      throw error;
+    } finally {
+      connection.off('error', this.onIdleError);
+    }
+  }
+
+  /** mysql2 escapes values with backslashes, so a mode of the server's that gives them no meaning must not hold. */
+  async #setUp(connection: MysqlConnection, query: MysqlQuery): Promise<number> {
+    const known = this.#packets.get(connection);
+    if (known !== undefined) return known;
+    await query(`SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'`, []);
+    const [row] = (await query('SELECT @@max_allowed_packet AS bytes', [])) as { bytes: unknown }[];
+    const bytes = Number(row?.bytes);
+    this.#packets.set(connection, bytes);
+    return bytes;
+  }
+
+  get #pool(): MysqlPool {
+    return (this.dataSource.driver as unknown as { pool: MysqlPool }).pool;
+  }
+}
+
+export type MysqlQuery = (sql: string, values: readonly unknown[]) => Promise<unknown>;

@@ -1,0 +1,106 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+import type { ActivityEntities } from './activity-entities.js';
+import type { Database } from './database.js';
+import { PostgresSession, type PostgresClient } from './postgres-session.js';
+import type { SqlValue } from './sql-value.js';
+import { tablesOf, type Tables } from './tables.js';
+import { statementsOf, type WriteBatch } from './write-batch.js';
+import { runSteps, writePlan, type WriteOutcome } from './write-plan.js';
+
+/** What is used of pg's pool. */
+interface PostgresPool {
+  connect(): Promise<PooledClient>;
+  query(sql: string, values: readonly SqlValue[]): Promise<{ rowCount: number | null }>;
+}
+interface PooledClient extends PostgresClient {
+  on(event: 'error', listener: (error: unknown) => void): void;
+  off(event: 'error', listener: (error: unknown) => void): void;
+  /** @param destroy  true: the connection is closed, not kept. */
+  release(destroy?: boolean): void;
+}
+
+/** PostgreSQL through pg, whose pool brings broken connections back by itself. */
+export class PostgresDatabase implements Database {
+  readonly greatest = 'GREATEST';
+  readonly truth = 'TRUE';
+  #tables: Tables | undefined;
+
+  constructor(
+    readonly dataSource: DataSource,
+    readonly entities: ActivityEntities,
+    private readonly onIdleError: (error: unknown) => void,
+  ) {}
+
+  get tables(): Tables {
+    return (this.#tables ??= tablesOf(this.dataSource, this.entities));
+  }
+
+  async open(): Promise<void> {
+    if (!this.dataSource.isInitialized) await this.dataSource.initialize();
+  }
+
+  async close(): Promise<void> {
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+
+  async write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
+    const client = await this.#pool.connect();
+    // A connection that breaks between two statements tells it by this event only; without a listener it is a crash.
+    client.on('error', this.onIdleError);
+    let isBroken = false;
+    try {
+      return await this.#transaction(client, batch, retried);
+    } catch (error) {
+      isBroken = await client.query('ROLLBACK').then(
+        () => false,
+        () => true,
+      );
+      throw error;
+    } finally {
+      client.off('error', this.onIdleError);
+      client.release(isBroken);
+    }
+  }
+
+  async #transaction(client: PooledClient, batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
+    const session = new PostgresSession(client, this.tables);
+    const plan = writePlan(batch, retried);
+    // A statement is a transaction by itself: without ours around it, a single caller waits for one round trip, not three.
+    if (statementsOf(batch) === 1) return runSteps(plan, session);
+    await client.query('BEGIN');
+    const outcome = await runSteps(plan, session);
+    await client.query('COMMIT');
+    return outcome;
+  }
+
+  async change(sql: string, values: readonly SqlValue[]): Promise<number> {
+    let place = 0;
+    const numbered = sql.replaceAll('?', () => `$${++place}`);
+    const { rowCount } = await this.#pool.query(numbered, values);
+    return rowCount ?? 0;
+  }
+
+  async migrate(work: (queryRunner: QueryRunner) => Promise<void>): Promise<void> {
+    const queryRunner = this.dataSource.createQueryRunner('master');
+    try {
+      await queryRunner.startTransaction();
+      // The app may have set a limit for its statements; another process may migrate for longer than that.
+      await queryRunner.query(`SET LOCAL statement_timeout = 0`);
+      await queryRunner.query(`SET LOCAL lock_timeout = 0`);
+      await queryRunner.query(`SELECT pg_advisory_xact_lock(hashtext($1))`, [
+        `nestjs-activity ${this.tables.activities}`,
+      ]);
+      await work(queryRunner);
+      await queryRunner.commitTransaction();
+    } catch (error) {
+      if (queryRunner.isTransactionActive) await queryRunner.rollbackTransaction().catch(() => undefined);
+      throw error;
+    } finally {
+      await queryRunner.release();
+    }
+  }
+
+  get #pool(): PostgresPool {
+    return (this.dataSource.driver as unknown as { master: PostgresPool }).master;
+  }
+}

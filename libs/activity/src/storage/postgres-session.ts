@@ -1,0 +1,153 @@
+import { ACTIVE_STATUSES } from '../model/statuses.js';
+import { ACTIVITY_COLUMNS, MESSAGE_COLUMNS } from './activity-entities.js';
+import type { Column, ColumnKind } from './column-types.js';
+import type { SqlValue } from './sql-value.js';
+import { statusList, type Tables } from './tables.js';
+import { guard, setClause } from './update-sql.js';
+import { INSERT_COLUMNS, type MessageInsert, type MessageRange } from './write.js';
+import type { UpdateGroup } from './write-batch.js';
+import { standingOf, type Standing, type WriteSession } from './write-plan.js';
+
+/** What is used of pg's client. */
+export interface PostgresClient {
+  query(
+    sql: string,
+    values?: readonly unknown[],
+  ): Promise<{ rows: Record<string, unknown>[]; rowCount: number | null }>;
+}
+
+const ARRAYS: Record<ColumnKind, string> = {
+  uuid: 'uuid[]',
+  text: 'text[]',
+  longText: 'text[]',
+  milliseconds: 'int8[]',
+  count: 'int8[]',
+  integer: 'int4[]',
+  number: 'float8[]',
+  truth: 'bool[]',
+};
+const OWNER_ARRAYS = ['uuid[]', 'text[]', 'int4[]'];
+const ACTIVE = statusList(ACTIVE_STATUSES);
+
+/**
+ * One statement for each kind of write, whatever the number of rows: each column goes as one array, and `unnest` makes
+ * rows of them. So a batch costs a few round trips, and the text of a statement does not depend on its size.
+ */
+export class PostgresSession implements WriteSession {
+  constructor(
+    private readonly client: PostgresClient,
+    private readonly tables: Tables,
+  ) {}
+
+  async insertActivities(rows: readonly (readonly SqlValue[])[]): Promise<void> {
+    const arrays = INSERT_COLUMNS.map((column) => arrayOf(ACTIVITY_COLUMNS[column]));
+    await this.client.query(
+      `INSERT INTO ${this.tables.activities} (${names(INSERT_COLUMNS)}) SELECT * FROM ${unnest(arrays)} ` +
+        'ON CONFLICT DO NOTHING',
+      turned(rows, INSERT_COLUMNS.length),
+    );
+  }
+
+  async updateActivities(group: UpdateGroup): Promise<ReadonlySet<string>> {
+    const { columns, rows } = group;
+    const own = (column: string) => `a."${column}"`;
+    const arrays = columns.map((column) => arrayOf(ACTIVITY_COLUMNS[column as keyof typeof ACTIVITY_COLUMNS]));
+    const set = setClause(columns, {
+      quote: (column) => `"${column}"`,
+      own,
+      value: (column) => `v."new_${column}"`,
+      greatest: 'GREATEST',
+    });
+    const { rows: changed } = await this.client.query(
+      `UPDATE ${this.tables.activities} AS a SET ${set} FROM ${unnest([...OWNER_ARRAYS, ...arrays])} ` +
+        `AS v(id, owner_id, fence, ${names(columns.map((column) => `new_${column}`))}) ` +
+        `WHERE a.id = v.id AND a.owner_id = v.owner_id AND a.fence = v.fence AND ${guard(group, own)}` +
+        (group.to ? ' RETURNING a.id' : ''),
+      [
+        ...ownersOf(rows.map((row) => ({ ...row, activityId: row.id }))),
+        ...turned(
+          rows.map((row) => row.values),
+          columns.length,
+        ),
+      ],
+    );
+    return new Set(changed.map(({ id }) => id as string));
+  }
+
+  async insertMessages(messages: readonly MessageInsert[]): Promise<void> {
+    const columns = Object.keys(MESSAGE_COLUMNS) as (keyof typeof MESSAGE_COLUMNS)[];
+    const arrays = columns.map((column) => arrayOf(MESSAGE_COLUMNS[column]));
+    const { owners, places } = distinctOwners(messages);
+    // The key lock keeps a row that is deleted at this moment from leaving its lines behind.
+    await this.client.query(
+      `INSERT INTO ${this.tables.messages} (${names(columns)}) SELECT ${names(columns, 'm.')} ` +
+        `FROM ${unnest([...arrays, 'int8[]'])} AS m(${names(columns)}, place) JOIN (` +
+        `SELECT o.place FROM ${unnest(OWNER_ARRAYS, columns.length + 2)} WITH ORDINALITY AS o(id, owner_id, fence, place) ` +
+        `JOIN ${this.tables.activities} a ON a.id = o.id AND a.owner_id = o.owner_id AND a.fence = o.fence ` +
+        `AND a.status IN (${ACTIVE}) FOR KEY SHARE OF a) live ON live.place = m.place ON CONFLICT DO NOTHING`,
+      [
+        ...turned(
+          messages.map(({ values }) => values),
+          columns.length,
+        ),
+        places,
+        ...ownersOf(owners),
+      ],
+    );
+  }
+
+  async deleteMessages(ranges: readonly MessageRange[]): Promise<void> {
+    await this.client.query(
+      `DELETE FROM ${this.tables.messages} m USING ${unnest([...OWNER_ARRAYS, 'int8[]', 'int8[]'])} ` +
+        `AS r(id, owner_id, fence, first, last) JOIN ${this.tables.activities} a ` +
+        `ON a.id = r.id AND a.owner_id = r.owner_id AND a.fence = r.fence AND a.status IN (${ACTIVE}) ` +
+        'WHERE m.activity_id = r.id AND m.seq BETWEEN r.first AND r.last',
+      [...ownersOf(ranges), ranges.map(({ fromSeq }) => fromSeq), ranges.map(({ toSeq }) => toSeq)],
+    );
+  }
+
+  async standing(ids: readonly string[]): Promise<ReadonlyMap<string, Standing>> {
+    const { rows } = await this.client.query(
+      `SELECT id, status, owner_id, fence, created_at, started_at, ended_at FROM ${this.tables.activities} ` +
+        'WHERE id = ANY($1::uuid[])',
+      [ids],
+    );
+    return new Map(rows.map((row) => [row.id as string, standingOf(row)]));
+  }
+}
+
+type Owned = Pick<MessageRange, 'activityId' | 'ownerId' | 'fence'>;
+
+/** The owners that a batch of lines names, and for each line which of them (from 1, as ORDINALITY counts). */
+function distinctOwners(messages: readonly MessageInsert[]): { owners: Owned[]; places: number[] } {
+  const known = new Map<string, number>();
+  const owners: Owned[] = [];
+  const places = messages.map((message) => {
+    const key = `${message.activityId}:${message.fence}:${message.ownerId}`;
+    let place = known.get(key);
+    if (place === undefined) known.set(key, (place = owners.push(message)));
+    return place;
+  });
+  return { owners, places };
+}
+
+function ownersOf(rows: readonly Owned[]): SqlValue[][] {
+  return [rows.map(({ activityId }) => activityId), rows.map(({ ownerId }) => ownerId), rows.map(({ fence }) => fence)];
+}
+
+/** Rows of values as columns of values. */
+function turned(rows: readonly (readonly SqlValue[])[], width: number): SqlValue[][] {
+  return Array.from({ length: width }, (_, column) => rows.map((row) => row[column]!));
+}
+
+function arrayOf({ kind }: Column): string {
+  return ARRAYS[kind];
+}
+
+function unnest(arrays: readonly string[], firstPlace = 1): string {
+  return `unnest(${arrays.map((array, index) => `$${firstPlace + index}::${array}`).join(', ')})`;
+}
+
+function names(columns: readonly string[], alias = ''): string {
+  return columns.map((column) => `${alias}"${column}"`).join(', ');
+}
