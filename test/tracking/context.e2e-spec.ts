@@ -10,11 +10,14 @@ import {
   Inject,
   Injectable,
   Scope,
+  UseGuards,
   type ArgumentsHost,
+  type CanActivate,
   type ExceptionFilter,
+  type ExecutionContext,
 } from '@nestjs/common';
-import { REQUEST } from '@nestjs/core';
-import { TrackedActivity, currentActivity, type ActivityContext } from 'nestjs-activity';
+import { ContextIdFactory, REQUEST, type ContextIdStrategy, type HostComponentInfo } from '@nestjs/core';
+import { ActivityService, TrackedActivity, currentActivity, type ActivityContext } from 'nestjs-activity';
 import pg from 'pg';
 import request from 'supertest';
 import { deferred } from '../support/deferred.js';
@@ -208,45 +211,85 @@ describe('the current activity', () => {
 });
 
 describe('[C39] request-scoped parts of the app', () => {
-  @Injectable({ scope: Scope.REQUEST })
-  class CurrentUser {
-    constructor(@Inject(REQUEST) readonly request: { headers: Record<string, string> }) {}
+  interface UserRequest {
+    headers: Record<string, string>;
+    user?: { id: string };
   }
-  @Controller({ path: 'scoped', scope: Scope.REQUEST })
-  class ScopedController {
-    constructor(private readonly user: CurrentUser) {}
-    @Get()
-    @TrackedActivity({
-      type: 'scoped',
-      resource: ({ instance }) => ({
-        type: 'user',
-        id: (instance as ScopedController).user.request.headers['x-user']!,
-      }),
-    })
-    async scoped() {
-      await new Promise((resolve) => setImmediate(resolve));
-      return { user: this.user.request.headers['x-user'], activity: currentActivity().id };
+
+  /** The app's way to find its user, request-scoped as such things are. */
+  @Injectable({ scope: Scope.REQUEST })
+  class UserResolver {
+    constructor(@Inject(REQUEST) private readonly request: UserRequest) {}
+    user(): { id: string } {
+      return { id: this.request.headers['x-user']! };
     }
   }
 
+  @Injectable({ scope: Scope.REQUEST })
+  class UserGuard implements CanActivate {
+    constructor(private readonly resolver: UserResolver) {}
+    canActivate(context: ExecutionContext): boolean {
+      context.switchToHttp().getRequest<UserRequest>().user = this.resolver.user();
+      return true;
+    }
+  }
+
+  /** One instance for each tenant, kept over requests. */
+  @Injectable({ scope: Scope.REQUEST, durable: true })
+  class TenantService {
+    @TrackedActivity({ type: 'tenant' })
+    async work(): Promise<string> {
+      return currentActivity().id;
+    }
+  }
+
+  @Controller({ path: 'scoped', scope: Scope.REQUEST })
+  class ScopedController {
+    constructor(
+      private readonly resolver: UserResolver,
+      private readonly tenant: TenantService,
+    ) {}
+
+    @Get()
+    @UseGuards(UserGuard)
+    @TrackedActivity({ type: 'scoped' })
+    async scoped() {
+      await new Promise((resolve) => setImmediate(resolve));
+      return { user: this.resolver.user().id, activity: currentActivity().id, tenant: await this.tenant.work() };
+    }
+  }
+
+  const perTenant: ContextIdStrategy<UserRequest> = {
+    attach: (contextId, request) => {
+      const tenant = Number(request.headers['x-user']?.split('-')[1]) % 2;
+      const id = tenants[tenant]!;
+      return (info: HostComponentInfo) => (info.isTreeDurable ? id : contextId);
+    },
+  };
+  const tenants = [ContextIdFactory.create(), ContextIdFactory.create()];
+
   it('give fifty requests at once each their own actor, with one service and its hooks', async () => {
-    const { app, probe, activities } = await trackedApp(
-      { controllers: [ScopedController], providers: [CurrentUser] },
-      { activity: { actor: ({ request: asked }) => (asked as { headers: Record<string, string> }).headers['x-user'] } },
-    );
+    ContextIdFactory.apply(perTenant as ContextIdStrategy);
+    const { app, probe, activities } = await trackedApp({
+      controllers: [ScopedController],
+      providers: [UserResolver, UserGuard, TenantService],
+    });
     await app.listen(0, '127.0.0.1');
     const url = await app.getUrl();
     const answers = await Promise.all(
       Array.from({ length: 50 }, async (_, n) => {
         const answer = await fetch(`${url}/scoped`, { headers: { 'x-user': `user-${n}` } });
-        return (await answer.json()) as { user: string; activity: string };
+        return (await answer.json()) as { user: string; activity: string; tenant: string };
       }),
     );
     const rows = new Map((await probe.rows()).map((row) => [row.id, row]));
-    expect(rows.size).toBe(50);
-    for (const { user, activity } of answers) {
-      expect(rows.get(activity)).toMatchObject({ actor: { id: user }, resource: { id: user }, status: 'succeeded' });
+    expect(rows.size).toBe(100);
+    expect(new Set(answers.map(({ user }) => user)).size).toBe(50);
+    for (const { user, activity, tenant } of answers) {
+      expect(rows.get(activity)).toMatchObject({ type: 'scoped', actor: { id: user }, status: 'succeeded' });
+      expect(rows.get(tenant)).toMatchObject({ type: 'tenant', actor: { id: user }, parentId: activity });
     }
+    expect(app.get(ActivityService)).toBe(activities);
     const running = activities.run({ type: 'open' }, ({ sleep }) => sleep(60_000)).catch((error: unknown) => error);
     await probe.started('open');
     await app.close();

@@ -196,13 +196,27 @@ describe('[F27] @TrackedActivity on a plain provider', () => {
     }
   }
 
-  it('[C38] is tracked whoever calls it: a controller, a start-up hook, another method of the same instance', async () => {
+  @Injectable()
+  class Nightly {
+    readonly ran = deferred();
+    constructor(private readonly reports: ReportService) {}
+    @Cron('0 0 1 1 *', { name: 'nightly report' })
+    async run(): Promise<void> {
+      await this.reports.build('cron');
+      this.ran.resolve();
+    }
+  }
+
+  it('[C38] is tracked whoever calls it: a controller, a start-up hook, a cron run, another method of the instance', async () => {
     const { app, probe, get } = await trackedApp({
       controllers: [Caller],
-      providers: [ReportService, Startup, PerRequest],
+      imports: [ScheduleModule.forRoot()],
+      providers: [ReportService, Startup, PerRequest, Nightly],
     });
     await request(app.getHttpServer()).get('/report').expect(200);
     await get(ReportService).outer();
+    void app.get(SchedulerRegistry).getCronJob('nightly report').fireOnTick();
+    await get(Nightly).ran.promise;
     const rows = await probe.rows();
     expect(rows.map(({ type, resource, status }) => [type, resource?.id, status])).toEqual([
       ['report', 'init', 'succeeded'],
@@ -210,6 +224,7 @@ describe('[F27] @TrackedActivity on a plain provider', () => {
       ['report', 'from controller', 'succeeded'],
       ['outer', undefined, 'succeeded'],
       ['report', 'nested', 'succeeded'],
+      ['report', 'cron', 'succeeded'],
     ]);
   });
 
