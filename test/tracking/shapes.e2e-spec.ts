@@ -206,6 +206,11 @@ describe('a tracked method keeps its shape', () => {
     );
   });
 
+  it('says what to set where the compiler makes standard decorators', () => {
+    const standard = TrackedActivity() as unknown as (method: object, context: object) => void;
+    expect(() => standard(() => undefined, { kind: 'method', name: 'work' })).toThrow(/"experimentalDecorators": true/);
+  });
+
   it('keeps name, length and metadata of the method', () => {
     class Kept {
       async named(_a: string, _b: number): Promise<void> {}

@@ -13,6 +13,12 @@ import { wrapMethod } from './wrap-method.js';
  */
 export function TrackedActivity(options: TrackedActivityOptions = {}): MethodDecorator {
   return <T>(target: object, key: string | symbol, descriptor?: TypedPropertyDescriptor<T>) => {
+    if (typeof key === 'object' && key !== null && 'kind' in key) {
+      throw new ActivityDecoratorError(
+        '@TrackedActivity() was called as a standard decorator, but Nest works with the older kind: set ' +
+          '`"experimentalDecorators": true` and `"emitDecoratorMetadata": true` in the tsconfig.json that compiles this file.',
+      );
+    }
     const where = whereOf(target, key);
     if (typeof descriptor?.value !== 'function') throw new ActivityDecoratorError(notAMethod(where, descriptor));
     if (typeof target === 'function') {
