@@ -10,7 +10,7 @@ await build(['library']);
 
 const directory = mkdtempSync(join(tmpdir(), 'activity-package-'));
 try {
-  const packed = run('npm', [...['pack', '--json', '--ignore-scripts'], ...['--pack-destination', directory]]);
+  const packed = run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', directory]);
   const [{ filename, files, size }] = Object.values(JSON.parse(packed.stdout));
   console.log(`${filename}: ${files.length} files, ${Math.round(size / 1024)} kB`);
 

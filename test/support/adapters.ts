@@ -78,7 +78,7 @@ function runBlock(
       const owner = inTest ? open.ofTest : open.ofBlock;
       const builder = Test.createTestingModule(metadata);
       const module = await (options.override?.(builder) ?? builder).compile();
-      const app = module.createNestApplication<INestApplication>(createAdapter(), options.application);
+      const app = module.createNestApplication(createAdapter(), options.application);
       const started: StartedApp = {
         app,
         url: '',

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { describeEachDatabase, type TestDatabase } from './databases.js';
@@ -27,14 +26,10 @@ describeEachDatabase('a database of a suite', (database) => {
 
   it('is gone once it is dropped, and dropping it again is harmless', async () => {
     const dropped = await database.create(import.meta.url);
-    const { options } = dropped;
+    await makeFile(dropped);
     await dropped.drop();
     await dropped.drop();
-    if (options.type === 'better-sqlite3') {
-      expect(existsSync(options.database)).toBe(false);
-    } else {
-      await expect(new DataSource(options).initialize()).rejects.toThrow();
-    }
+    expect(await canOpen(dropped)).toBe(false);
   });
 
   it('hands out options that a test may change without changing those of the next', () => {
@@ -52,8 +47,10 @@ describe('what a block created', () => {
 
   describeEachDatabase((database) => {
     it(`is there while the block runs on ${database.name}`, async () => {
-      created.push(await database.create(import.meta.url));
-      await expect(canOpen(created.at(-1))).resolves.toBe(true);
+      const own = await database.create(import.meta.url);
+      created.push(own);
+      await makeFile(own);
+      expect(await canOpen(own)).toBe(true);
     });
   });
 
@@ -65,17 +62,16 @@ describe('what a block created', () => {
   });
 });
 
-async function canOpen(database: TestDatabase | undefined): Promise<boolean> {
-  if (!database) return false;
-  const { options } = database;
-  // better-sqlite3 would make the file anew.
-  if (options.type === 'better-sqlite3') {
-    return existsSync(options.database.replace(/app\.db$/, ''));
-  }
-  try {
-    await (await new DataSource(options).initialize()).destroy();
-    return true;
-  } catch {
-    return false;
-  }
+/** SQLite has no file before the first connection. */
+async function makeFile({ options }: TestDatabase): Promise<void> {
+  await (await new DataSource(options).initialize()).destroy();
+}
+
+async function canOpen({ options }: TestDatabase): Promise<boolean> {
+  // Without this, better-sqlite3 makes a file that is missing.
+  const dataSource = new DataSource({ ...options, ...(options.type === 'better-sqlite3' && { fileMustExist: true }) });
+  return dataSource.initialize().then(
+    () => dataSource.destroy().then(() => true),
+    () => false,
+  );
 }

@@ -65,7 +65,7 @@ async function start() {
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--no-sync'],
     // The data are thrown away: nothing here has to survive a power cut.
-    postgresFlags: [...['-c', 'listen_addresses=127.0.0.1'], ...['-c', 'fsync=off'], ...['-c', 'max_connections=300']],
+    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off', '-c', 'max_connections=300'],
     onLog: (line) => log.push(line),
     onError: (error) => log.push(String(error)),
   });
@@ -76,9 +76,8 @@ async function start() {
   } catch (error) {
     await server.stop();
     await rm(directory, { recursive: true, force: true });
-    throw new Error(`${error ?? 'the server ended'}\n${log.join('')}`, {
-      cause: error,
-    });
+    // It rejects with nothing when the server ends at once; the log then says why.
+    throw new Error(log.join('') || 'The server said nothing.', { cause: error });
   }
   // `--bail` ends Jest without the teardown; a server must not outlive the run.
   const killAtExit = () => server.process?.kill('SIGINT');
