@@ -7,7 +7,7 @@ import { trackerOptions } from './libs/activity/src/storage/tracker-options.js';
  */
 const url = process.env.DATABASE_URL ?? 'sqlite:demo.db';
 
-export default new DataSource({ ...trackerOptions(addressed(url), ''), ...waits(url) } as DataSourceOptions);
+export default new DataSource({ ...trackerOptions(addressed(url), ''), ...waits(url) });
 
 function addressed(address: string): DataSourceOptions {
   const scheme = address.slice(0, address.indexOf(':'));

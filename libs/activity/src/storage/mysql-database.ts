@@ -8,7 +8,7 @@ import { tablesOf, type Tables } from './tables.js';
 import type { WriteBatch } from './write-batch.js';
 import { runSteps, writePlan, type WriteOutcome } from './write-plan.js';
 
-type Callback<T> = (error: unknown, result: T) => void;
+type Callback<T> = (error: Error | null, result: T) => void;
 /** What is used of mysql2's pool. */
 interface MysqlPool {
   getConnection(callback: Callback<MysqlConnection>): void;
@@ -29,6 +29,7 @@ export class MysqlDatabase implements Database {
   readonly greatest = 'GREATEST';
   readonly truth = 'TRUE';
   #tables: Tables | undefined;
+  readonly #busy = new Set<MysqlConnection>();
   /** Connections whose session is set up, with the most bytes that the server takes in one packet. */
   readonly #packets = new WeakMap<MysqlConnection, number>();
 
@@ -47,6 +48,8 @@ export class MysqlDatabase implements Database {
   }
 
   async close(): Promise<void> {
+    // A statement that is stuck behind somebody's lock would keep the pool from ending.
+    for (const connection of this.#busy) connection.destroy();
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 
@@ -79,13 +82,14 @@ export class MysqlDatabase implements Database {
 
   async #withConnection<T>(work: (query: MysqlQuery, maxPacket: number) => Promise<T>): Promise<T> {
     const connection = await new Promise<MysqlConnection>((resolve, reject) =>
-      this.#pool.getConnection((error, taken) => (error ? reject(error as Error) : resolve(taken))),
+      this.#pool.getConnection((error, taken) => (error ? reject(error) : resolve(taken))),
     );
     const query: MysqlQuery = (sql, values) =>
       new Promise((resolve, reject) =>
-        connection.query(sql, values, (error, result) => (error ? reject(error as Error) : resolve(result))),
+        connection.query(sql, values, (error, result) => (error ? reject(error) : resolve(result))),
       );
     connection.on('error', this.onIdleError);
+    this.#busy.add(connection);
     try {
       const result = await work(query, await this.#setUp(connection, query));
       connection.release();
@@ -97,6 +101,7 @@ export class MysqlDatabase implements Database {
       );
       throw error;
     } finally {
+      this.#busy.delete(connection);
       connection.off('error', this.onIdleError);
     }
   }

@@ -15,6 +15,7 @@ interface PostgresPool {
 interface PooledClient extends PostgresClient {
   on(event: 'error', listener: (error: unknown) => void): void;
   off(event: 'error', listener: (error: unknown) => void): void;
+  end(): Promise<void>;
   /** @param destroy  true: the connection is closed, not kept. */
   release(destroy?: boolean): void;
 }
@@ -24,6 +25,7 @@ export class PostgresDatabase implements Database {
   readonly greatest = 'GREATEST';
   readonly truth = 'TRUE';
   #tables: Tables | undefined;
+  readonly #writing = new Set<PooledClient>();
 
   constructor(
     readonly dataSource: DataSource,
@@ -40,6 +42,8 @@ export class PostgresDatabase implements Database {
   }
 
   async close(): Promise<void> {
+    // A statement that is stuck behind somebody's lock would keep the pool from ending.
+    for (const client of this.#writing) void client.end();
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 
@@ -47,6 +51,7 @@ export class PostgresDatabase implements Database {
     const client = await this.#pool.connect();
     // A connection that breaks between two statements tells it by this event only; without a listener it is a crash.
     client.on('error', this.onIdleError);
+    this.#writing.add(client);
     let isBroken = false;
     try {
       return await this.#transaction(client, batch, retried);
@@ -57,6 +62,7 @@ export class PostgresDatabase implements Database {
       );
       throw error;
     } finally {
+      this.#writing.delete(client);
       client.off('error', this.onIdleError);
       client.release(isBroken);
     }

@@ -35,3 +35,17 @@ export async function whileTransient<T>(
     }
   }
 }
+
+/** True when `promise` has ended, either way, before `ms` are over. */
+export async function endsWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const timer = new AbortController();
+  const ended = promise.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([ended, delay(ms, false, { signal: timer.signal })]);
+  } finally {
+    timer.abort();
+  }
+}

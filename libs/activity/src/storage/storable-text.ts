@@ -13,7 +13,7 @@ export function storableText(text: string, max: number): string {
 }
 
 /** The same for a value that may be missing; a number given for an id becomes its text. */
-export function storableTextOrNull(text: string | null | undefined, max: number): string | null {
+export function storableTextOrNull(text: string | number | null | undefined, max: number): string | null {
   return text === null || text === undefined ? null : storableText(String(text), max);
 }
 

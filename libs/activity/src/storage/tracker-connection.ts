@@ -8,12 +8,13 @@ import { createDatabase } from './create-database.js';
 import type { Database } from './database.js';
 import { isMissingTable } from './database-errors.js';
 import { ensureSchema } from './migrate.js';
-import { whileTransient } from './retry.js';
+import { endsWithin, whileTransient } from './retry.js';
 
 /** How long a start of the application waits for a database that is busy or away. */
 const OPEN_PATIENCE_MS = 30_000;
 /** How long a read or a single statement tries again. */
 const STATEMENT_PATIENCE_MS = 10_000;
+const CLOSE_PATIENCE_MS = 1_000;
 const MAX_REMAKES = 3;
 
 export interface StoreLogger {
@@ -93,22 +94,18 @@ export class TrackerConnection {
     return true;
   }
 
+  /** Removes the owner's row and disconnects; a database that does not answer is not waited for. */
   async close(): Promise<void> {
-    if (!this.#opening) {
-      this.#closing.abort();
-      this.#settleOpened.reject(new ActivityStoreError('The activity store was closed before it was opened.'));
-      return;
-    }
-    const database = await this.#opening.then(
-      () => this.#opened,
-      () => undefined,
-    );
     this.#closing.abort();
+    this.#settleOpened.reject(new ActivityStoreError('The activity store is closed.'));
+    if (!this.#opening) return;
+    // Whoever opened it has been told of a failure.
+    await this.#opening.catch(() => undefined);
+    const database = await this.#opened.catch(() => undefined);
     if (!database) return;
-    await this.#removeOwner(database).catch((error: unknown) => {
-      this.#logger.debug(`The owner's row is left behind: ${text(error)}`);
-    });
-    await database.close();
+    const isRemoved = await endsWithin(this.#removeOwner(database), CLOSE_PATIENCE_MS);
+    if (!isRemoved) this.#logger.debug("The database does not answer: the owner's row is left behind.");
+    await endsWithin(database.close(), CLOSE_PATIENCE_MS);
   }
 
   async #open(): Promise<Database> {

@@ -93,13 +93,7 @@ function postgresExtra(extra: unknown): Options {
 
 function mysqlExtra(extra: unknown): Options {
   // What changes the form of rows or the meaning of counts is left behind.
-  const kept = without((extra ?? {}) as Options, [
-    'flags',
-    'typeCast',
-    'rowsAsArray',
-    'namedPlaceholders',
-    'nestTables',
-  ]);
+  const kept = without(extra ?? {}, ['flags', 'typeCast', 'rowsAsArray', 'namedPlaceholders', 'nestTables']);
   return { enableKeepAlive: true, ...kept, charset: 'utf8mb4', connectionLimit: POOL_SIZE };
 }
 

@@ -5,7 +5,7 @@ import { errorLine, toStoredError } from '../model/stored-error.js';
 import type { CasResult } from './activity-store.js';
 import type { Database } from './database.js';
 import { isMissingTable, isTransient } from './database-errors.js';
-import { backoff } from './retry.js';
+import { backoff, endsWithin } from './retry.js';
 import { batchOf } from './write-batch.js';
 import type { UpdateWrite, Write } from './write.js';
 import { WriteQueue, type QueuedWrite } from './write-queue.js';
@@ -34,7 +34,8 @@ export class WritePipeline {
   readonly #parts: PipelineParts;
   readonly #queue = new WriteQueue();
   readonly #stop = new AbortController();
-  #running: Promise<void> | undefined;
+  #isRunning = false;
+  #landing: readonly QueuedWrite[] = [];
   #isAway = false;
 
   constructor(parts: PipelineParts) {
@@ -45,7 +46,7 @@ export class WritePipeline {
   add(write: Write): Promise<CasResult | undefined> {
     if (this.#stop.signal.aborted) return Promise.reject(closed());
     const promise = this.#queue.add(write);
-    this.#running ??= this.#run();
+    if (!this.#isRunning) void this.#run();
     return promise;
   }
 
@@ -61,25 +62,28 @@ export class WritePipeline {
 
   /** Writes what waits, for at most `timeoutMs`; rejects what is left. Nothing is taken any more. */
   async close(timeoutMs: number): Promise<void> {
-    const giveUp = setTimeout(() => this.#stop.abort(), timeoutMs);
-    await this.flush();
-    clearTimeout(giveUp);
+    await endsWithin(this.flush(), timeoutMs);
     this.#stop.abort();
+    rejectAll(this.#landing, closed());
+    for (let batch = this.#queue.take(); batch.length > 0; batch = this.#queue.take()) rejectAll(batch, closed());
   }
 
   async #run(): Promise<void> {
-    // Whatever is added in this turn of the event loop goes along with the first write.
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    for (let batch = this.#queue.take(); batch.length > 0; batch = this.#queue.take()) {
-      await this.#land(batch, false);
-      this.#queue.done(batch);
-    }
-    this.#running = undefined;
+    this.#isRunning = true;
+    do {
+      // Whatever is asked for in this turn of the event loop goes along, and between two batches others get their turn.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      this.#landing = this.#queue.take();
+      await this.#land(this.#landing, false);
+      this.#queue.done(this.#landing);
+      this.#landing = [];
+    } while (this.#queue.size > 0);
+    this.#isRunning = false;
   }
 
   async #land(batch: readonly QueuedWrite[], retried: boolean): Promise<void> {
     let remakes = 0;
-    for (let attempt = 0; !this.#stop.signal.aborted; attempt++) {
+    for (let attempt = 0; batch.length > 0 && !this.#stop.signal.aborted; attempt++) {
       try {
         const outcome = await this.#parts.write(batchOf(batch.map(({ write }) => write)), retried);
         this.#isBack();
@@ -150,7 +154,12 @@ function rejectAll(batch: readonly QueuedWrite[], error: ActivityStoreError): vo
 }
 
 function refused(cause: unknown): ActivityStoreError {
-  return new ActivityStoreError(`The database refused a write of the activity tracker: ${text(cause)}`, { cause });
+  const wayOut = isMissingTable(cause)
+    ? " Run the migrations (see ormconfig.ts: `npm run migration:run`), or set `migrations: 'run'`."
+    : '';
+  return new ActivityStoreError(`The database refused a write of the activity tracker: ${text(cause)}.${wayOut}`, {
+    cause,
+  });
 }
 
 function closed(): ActivityStoreError {

@@ -11,7 +11,7 @@ const textOrNull = (length: number): MigrationColumn => ({ kind: 'text', length,
 const key = (length: number): MigrationColumn => ({ kind: 'text', length, key: true });
 const keyOrNull = (length: number): MigrationColumn => ({ kind: 'text', length, key: true, nullable: true });
 
-const activities: Record<string, MigrationColumn> = {
+const activityColumns: Record<string, MigrationColumn> = {
   id: uuid,
   scope: key(64),
   type: key(128),
@@ -58,7 +58,7 @@ const activities: Record<string, MigrationColumn> = {
   version: { kind: 'integer', default: 1 },
 };
 
-const messages: Record<string, MigrationColumn> = {
+const messageColumns: Record<string, MigrationColumn> = {
   activity_id: uuid,
   seq: { kind: 'count', primary: true },
   at: time,
@@ -68,7 +68,7 @@ const messages: Record<string, MigrationColumn> = {
   step: textOrNull(255),
 };
 
-const owners: Record<string, MigrationColumn> = {
+const ownerColumns: Record<string, MigrationColumn> = {
   id: uuid,
   label: text(255),
   started_at: time,
@@ -92,11 +92,11 @@ export function createActivityTables(prefix: string): new () => MigrationInterfa
 
     async up(queryRunner: QueryRunner): Promise<void> {
       // MariaDB commits each statement by itself: what an earlier, broken run has made is left as it is.
-      await queryRunner.createTable(await table(queryRunner, names.activities, activities), true);
-      const messageTable = await table(queryRunner, names.messages, messages);
+      await queryRunner.createTable(await table(queryRunner, names.activities, activityColumns), true);
+      const messageTable = await table(queryRunner, names.messages, messageColumns);
       if (isMySql(queryRunner)) messageTable.addForeignKey(goAlong(names));
       await queryRunner.createTable(messageTable, true);
-      await queryRunner.createTable(await table(queryRunner, names.owners, owners), true);
+      await queryRunner.createTable(await table(queryRunner, names.owners, ownerColumns), true);
       for (const statement of triggerStatements(queryRunner, names)) await queryRunner.query(statement);
     }
 
