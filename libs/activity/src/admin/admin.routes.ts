@@ -1,0 +1,74 @@
+import { Delete, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import { ActivityError, ActivityNotFoundError, ActivityService, type Activity, type StoredError } from '../index.js';
+import { cancelReasonOf, idOf, refuseCrossSite, type RoutedRequest } from './admin-request.js';
+import type { AdminSettings } from './admin.options.js';
+import { sendJson, type NativeResponse } from './json-answer.js';
+import { readClearQuery, readListQuery, readMessageQuery } from './queries.js';
+
+export const ADMIN_SETTINGS = Symbol('ActivityAdminModule settings');
+
+/**
+ * The routes, without a path and guards of their own.
+ * They read the request and write the answer themselves (`@Req()`, `@Res()`): an app-wide pipe, a serializer, a cache or
+ * an interceptor that wraps every answer then makes no difference here.
+ */
+export class AdminRoutes {
+  constructor(
+    @Inject(ActivityService) private readonly activities: ActivityService,
+    @Inject(ADMIN_SETTINGS) private readonly settings: AdminSettings,
+  ) {}
+
+  @Get()
+  async list(@Req() request: RoutedRequest, @Res() response: NativeResponse): Promise<void> {
+    sendJson(response, 200, await this.activities.list(readListQuery(request.url)));
+  }
+
+  @Delete()
+  async clearHistory(@Req() request: RoutedRequest, @Res() response: NativeResponse): Promise<void> {
+    refuseCrossSite(request);
+    sendJson(response, 200, { deleted: await this.activities.clearHistory(readClearQuery(request.url)) });
+  }
+
+  @Get(':id')
+  async get(@Req() request: RoutedRequest, @Res() response: NativeResponse): Promise<void> {
+    const id = idOf(request);
+    const activity = await this.activities.get(id);
+    if (!activity) throw new ActivityNotFoundError(id);
+    sendJson(response, 200, this.shown(activity));
+  }
+
+  @Get(':id/messages')
+  async messages(@Req() request: RoutedRequest, @Res() response: NativeResponse): Promise<void> {
+    const id = idOf(request);
+    const query = readMessageQuery(request.url);
+    const items = await this.activities.messages(id, query);
+    sendJson(response, 200, { items, next: items.at(-1)?.seq ?? query.after ?? 0 });
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(202)
+  async cancel(@Req() request: RoutedRequest, @Res() response: NativeResponse): Promise<void> {
+    refuseCrossSite(request);
+    const id = idOf(request);
+    const reason = cancelReasonOf(request);
+    const by = await this.settings.actor(request);
+    const { activity } = await this.activities
+      .cancel(id, { by, reason })
+      .catch(async (error: unknown) => Promise.reject(await this.withPresentStatus(error, id)));
+    sendJson(response, 202, this.shown(activity));
+  }
+
+  /** The refusal of what is not cancellable does not know where the activity stands. */
+  private async withPresentStatus(error: unknown, id: string): Promise<unknown> {
+    if (!ActivityError.is(error) || error.code !== 'ACTIVITY_NOT_CANCELLABLE') return error;
+    return Object.assign(error, { status: (await this.activities.get(id))?.status });
+  }
+
+  private shown(activity: Activity): Activity {
+    return this.settings.stacks || !activity.error ? activity : { ...activity, error: withoutStack(activity.error) };
+  }
+}
+
+function withoutStack({ stack: _stack, causes, ...error }: StoredError): StoredError {
+  return causes ? { ...error, causes: causes.map(withoutStack) } : error;
+}

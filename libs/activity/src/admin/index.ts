@@ -1,0 +1,4 @@
+export { ActivityAdminModule } from './activity-admin.module.js';
+export type { AdminRequest } from './admin-request.js';
+export type { ActivityAdminOptions, ActivityGuard } from './admin.options.js';
+export type { ActivityProblem } from './problem.js';

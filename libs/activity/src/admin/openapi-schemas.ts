@@ -1,0 +1,109 @@
+import {
+  ACTIVITY_REASONS,
+  ACTIVITY_STATUSES,
+  MESSAGE_LEVELS,
+  type Activity,
+  type ActivityMessage,
+  type ActivitySummary,
+} from '../index.js';
+import type { JsonSchema } from './parameters.js';
+import type { ActivityProblem } from './problem.js';
+
+const text: JsonSchema = { type: 'string' };
+const number: JsonSchema = { type: 'number' };
+const count: JsonSchema = { type: 'integer', minimum: 0 };
+const truth: JsonSchema = { type: 'boolean' };
+const uuid: JsonSchema = { type: 'string', format: 'uuid' };
+const time: JsonSchema = { type: 'string', format: 'date-time' };
+const anything: JsonSchema = { type: 'object', additionalProperties: true };
+const orNull = (schema: JsonSchema): JsonSchema => ({ ...schema, nullable: true });
+const about = (schema: JsonSchema, description: string): JsonSchema => ({ ...schema, description });
+
+/** An object of these properties; all are required, but for those that `optional` names. */
+function object(properties: Record<string, JsonSchema>, optional: readonly string[] = []): JsonSchema {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: 'object', properties, required };
+}
+
+const person = object({ id: text, name: orNull(text) }, ['name']);
+const error = object(
+  { name: text, message: text, code: text, stack: text, causes: { type: 'array', items: anything } },
+  ['code', 'stack', 'causes'],
+);
+
+const common = {
+  id: uuid,
+  scope: text,
+  type: text,
+  title: orNull(text),
+  resource: orNull(object({ type: text, id: text, name: orNull(text) }, ['name'])),
+  actor: about(orNull(person), 'Who asked.'),
+  batchId: orNull(text),
+  parentId: orNull(uuid),
+  status: { type: 'string', enum: ACTIVITY_STATUSES },
+  reason: about(orNull({ type: 'string', enum: ACTIVITY_REASONS }), 'Why it ended so; null before, and for a success.'),
+  cancellable: truth,
+  origin: object({ kind: orNull(text), label: orNull(text), requestId: orNull(text), traceparent: orNull(text) }),
+  limitKey: orNull(text),
+  progress: object({
+    percent: orNull({ type: 'number', minimum: 0, maximum: 100 }),
+    current: orNull(number),
+    total: orNull(number),
+    unit: orNull(text),
+  }),
+  step: orNull(text),
+  latestMessage: orNull(text),
+  messageCount: count,
+  warningCount: count,
+  errorCount: count,
+  droppedMessageCount: count,
+  cancel: orNull(object({ requestedAt: time, by: orNull(person), reason: orNull(text) })),
+  createdAt: time,
+  startedAt: orNull(time),
+  endedAt: orNull(time),
+  updatedAt: time,
+  durationMs: orNull(count),
+  ownerId: about(text, 'The process that runs it.'),
+  version: about(count, 'Grows with each change.'),
+} satisfies Partial<Record<keyof Activity, JsonSchema>>;
+
+const summary = { ...common, errorMessage: orNull(text) } satisfies Record<keyof ActivitySummary, JsonSchema>;
+
+const whole = {
+  ...common,
+  metadata: anything,
+  result: about({}, 'What the work returned, where `keepResult` says so.'),
+  error: orNull(error),
+} satisfies Record<keyof Activity, JsonSchema>;
+
+const message = {
+  activityId: uuid,
+  seq: { type: 'integer', minimum: 1 },
+  at: time,
+  level: { type: 'string', enum: MESSAGE_LEVELS },
+  text,
+  source: { type: 'string', enum: ['log', 'stdout', 'stderr', 'activity'] },
+  step: orNull(text),
+} satisfies Record<keyof ActivityMessage, JsonSchema>;
+
+const problem = {
+  type: text,
+  title: text,
+  status: about({ type: 'integer' }, 'The HTTP status.'),
+  detail: text,
+  code: about(text, 'Stable: an error code of the package, or the name of the HTTP status.'),
+  instance: text,
+  problems: about({ type: 'array', items: text }, 'What is wrong, a sentence each.'),
+  activityId: text,
+  activityStatus: { type: 'string', enum: ACTIVITY_STATUSES },
+} satisfies Record<keyof ActivityProblem, JsonSchema>;
+
+export const activitySummarySchema = object(summary);
+export const activitySchema = object(whole, ['result']);
+export const messageSchema = object(message);
+export const problemSchema = object(problem, ['instance', 'problems', 'activityId', 'activityStatus']);
+
+/** One page of `items`, with what to ask for next. */
+export function pageOf(items: JsonSchema, next: 'next' | 'nextCursor'): JsonSchema {
+  return object({ items: { type: 'array', items }, [next]: next === 'next' ? count : orNull(text) });
+}

@@ -1,0 +1,37 @@
+import * as v from 'valibot';
+
+type Schemas = Record<string, v.GenericSchema>;
+type Values<S extends Schemas> = { -readonly [K in keyof S]?: v.InferOutput<S[K]> };
+
+/**
+ * Reads named values, each by its schema; one that is undefined counts as not given.
+ * @param kind  what they are called in a problem: option, parameter, property.
+ * @returns what could be read, and a sentence for each that could not, naming it, its value and what is allowed.
+ */
+export function readValues<S extends Schemas>(
+  schemas: S,
+  given: object,
+  kind: string,
+): { values: Values<S>; problems: string[] } {
+  const values: Values<S> = {};
+  const problems: string[] = [];
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    // Not `in`: a parameter may be called "constructor".
+    if (!Object.hasOwn(schemas, name)) {
+      problems.push(`unknown ${kind} ${shown(name)} (allowed: ${Object.keys(schemas).join(', ')})`);
+      continue;
+    }
+    const result = v.safeParse(schemas[name]!, value);
+    if (result.success) values[name as keyof S] = result.output;
+    else problems.push(`\`${name}\` is ${shown(value)}: it ${result.issues[0].message}`);
+  }
+  return { values, problems };
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
+  return String(value);
+}
