@@ -66,7 +66,7 @@ describe('what an activity says of itself', () => {
     await activities.run({ type: 'x' }, async ({ log, writer }) => {
       for (let n = 1; n <= 5_000; n++) log.info(`line ${n}`);
       const out: Writable = writer();
-      await new Promise<void>((resolve) => out.end(`${'🚀'.repeat(80)}`, resolve));
+      await new Promise<void>((resolve) => out.end('🚀'.repeat(80), resolve));
     });
     const row = await probe.only();
     const messages = await activities.messages(row.id, { limit: 1000 });

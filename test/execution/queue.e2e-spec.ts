@@ -32,7 +32,7 @@ describe('a limit', () => {
 
   it('[F7] [C100] tells waiting too long from working too long', async () => {
     const { activities, probe } = await trackedApp({});
-    const end = deferred<void>();
+    const end = deferred();
     const holder = activities.run({ type: 'holder', limit }, () => end.promise);
     await probe.started('holder');
     let called = false;
@@ -52,7 +52,7 @@ describe('a limit', () => {
 
   it('cancels waiting work at once, without calling it', async () => {
     const { activities, probe } = await trackedApp({});
-    const end = deferred<void>();
+    const end = deferred();
     const holder = activities.run({ type: 'holder', limit }, () => end.promise);
     await probe.started('holder');
     const waits = activities.run({ type: 'waits', limit }, () => 'never').catch((error: unknown) => error);
@@ -78,7 +78,7 @@ describe('a limit', () => {
 
   it('answers a background start as soon as it is recorded, while it still waits', async () => {
     const { activities, probe } = await trackedApp({});
-    const end = deferred<void>();
+    const end = deferred();
     const holder = activities.run({ type: 'holder', limit }, () => end.promise);
     await probe.started('holder');
     const background = await activities.runInBackground({ type: 'background', limit }, () => 'value');
@@ -93,7 +93,7 @@ describe('a limit', () => {
 describe('waiting for an end', () => {
   it('gives up after its time or with its signal, while the activity goes on', async () => {
     const { activities, probe } = await trackedApp({});
-    const end = deferred<void>();
+    const end = deferred();
     const work = activities.run({ type: 'x' }, () => end.promise);
     const { id } = await probe.started();
     await expect(activities.waitFor(id, { timeout: 10 })).rejects.toMatchObject({

@@ -244,7 +244,7 @@ describe('settling an activity', () => {
     await expect(late).rejects.toMatchObject({ status: 'succeeded' });
 
     let aborts = 0;
-    const end = deferred<void>();
+    const end = deferred();
     const work = activities
       .run({ type: 'busy' }, async ({ signal, throwIfCancelled }) => {
         signal.addEventListener('abort', () => aborts++);
@@ -256,7 +256,7 @@ describe('settling an activity', () => {
     const receipts = await Promise.all(
       Array.from({ length: 20 }, (_, n) => activities.cancel(id, { by: `u${n}`, reason: `r${n}` })),
     );
-    expect(receipts.map((receipt) => receipt.outcome).sort()).toEqual([
+    expect(receipts.map((receipt) => receipt.outcome).toSorted()).toEqual([
       ...Array<string>(19).fill('repeated'),
       'requested',
     ]);
@@ -273,7 +273,7 @@ describe('settling an activity', () => {
 
   it('[F2] [F10] shows `cancelling` from the request until the work has stopped', async () => {
     const { activities, probe } = await trackedApp({});
-    const cleaned = deferred<void>();
+    const cleaned = deferred();
     const work = activities
       .run({ type: 'slow to stop' }, async (activity) => {
         await untilAborted(activity).catch(() => undefined);
@@ -295,7 +295,7 @@ describe('settling an activity', () => {
       {},
       { database: { type: 'better-sqlite3', database: databaseFile() } },
     );
-    const gone = deferred<void>();
+    const gone = deferred();
     const work = activities.run({ type: 'deleted' }, async (activity) => {
       activity.log.info('before');
       await gone.promise;

@@ -20,10 +20,12 @@ describeEachDatabase('while the database takes no writes', (database) => {
     const error = new Error('own');
     const before = Date.now();
     expect(await activities.run({ type: 'good' }, () => value)).toBe(value);
-    await expect(activities.run({ type: 'bad' }, ({ log: lines }) => {
-      lines.info('a line');
-      throw error;
-    })).rejects.toBe(error);
+    await expect(
+      activities.run({ type: 'bad' }, ({ log: lines }) => {
+        lines.info('a line');
+        throw error;
+      }),
+    ).rejects.toBe(error);
     const after = Date.now();
     expect(log.warnings('cannot be recorded')).toHaveLength(1);
     await release();

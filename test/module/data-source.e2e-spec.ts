@@ -12,7 +12,7 @@ async function tablesOf(dataSource: DataSource): Promise<string[]> {
   const rows = await dataSource.query<{ name: string }[]>(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'activit%'",
   );
-  return rows.map(({ name }) => name).sort();
+  return rows.map(({ name }) => name).toSorted();
 }
 
 describe('[C49] the data source', () => {

@@ -22,7 +22,7 @@ export class ActivityProbe {
 
   /** The row of an activity once it has settled. */
   async settled(idOrType: string): Promise<Activity> {
-    const { id } = await this.#first('settled', ({ id, type }) => id === idOrType || type === idOrType);
+    const { id } = await this.#first('settled', (activity) => activity.id === idOrType || activity.type === idOrType);
     return this.row(id);
   }
 

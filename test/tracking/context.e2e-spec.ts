@@ -19,7 +19,7 @@ import {
 import { ContextIdFactory, REQUEST, type ContextIdStrategy, type HostComponentInfo } from '@nestjs/core';
 import { ActivityService, TrackedActivity, currentActivity, type ActivityContext } from 'nestjs-activity';
 import pg from 'pg';
-import request from 'supertest';
+import supertest from 'supertest';
 import { deferred } from '../support/deferred.js';
 import { closeApps, trackedApp } from '../support/tracked-app.js';
 
@@ -93,7 +93,7 @@ describe('the current activity', () => {
 
   it('[C44] is the inner one inside a nested call and the outer again after it; a cancel goes down, a failure not up', async () => {
     const { activities, probe } = await trackedApp({});
-    const reached = deferred<void>();
+    const reached = deferred();
     const inner = (name: string) =>
       activities.run({ type: name }, async (activity) => {
         await Promise.resolve();
@@ -174,7 +174,7 @@ describe('the current activity', () => {
       seen.emitter = currentActivity().tracked;
       explicit[0]?.log.info('from the emitter');
     });
-    const fromWorker = deferred<void>();
+    const fromWorker = deferred();
     worker.on('message', () => {
       explicit[0]?.log.info('from the worker');
       fromWorker.resolve();
@@ -198,13 +198,13 @@ describe('the current activity', () => {
     });
     await worker.terminate();
     await pool.end();
-    expect((await probe.lines(id)).sort()).toEqual([
+    expect((await probe.lines(id)).toSorted()).toEqual([
       'from the child',
       'from the emitter',
       'from the pool',
       'from the worker',
     ]);
-    await request(app.getHttpServer()).get('/throws').expect(400, 'filtered');
+    await supertest(app.getHttpServer()).get('/throws').expect(400, 'filtered');
     // An emitter calls back in its caller's context; an exception filter runs after the activity.
     expect(seen).toEqual({ emitter: true, filter: false });
   });

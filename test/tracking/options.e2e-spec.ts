@@ -1,5 +1,5 @@
 import { Controller, Get, Injectable } from '@nestjs/common';
-import { ActivityModule, TrackedActivity, type ActivityOptions, type TrackedActivityOptions } from 'nestjs-activity';
+import { ActivityModule, TrackedActivity, type ActivityOptions } from 'nestjs-activity';
 import request from 'supertest';
 import { closeApps, trackedApp } from '../support/tracked-app.js';
 
@@ -139,7 +139,7 @@ describe('bad options', () => {
   ])('of a decorator are refused when the class is defined: %j', (options, message) => {
     expect(() => {
       class Bad {
-        @TrackedActivity(options as TrackedActivityOptions)
+        @TrackedActivity(options)
         async work(): Promise<void> {}
       }
       return Bad;

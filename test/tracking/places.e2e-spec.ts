@@ -28,7 +28,7 @@ import {
   currentActivity,
   type ActivityContext,
 } from 'nestjs-activity';
-import request from 'supertest';
+import supertest from 'supertest';
 import { deferred } from '../support/deferred.js';
 import { closeApps, trackedApp } from '../support/tracked-app.js';
 
@@ -103,7 +103,7 @@ describe('@TrackedActivity on a controller', () => {
 
   it('records exactly one activity, with other decorators above or below it, and fills the parameter', async () => {
     const { app, probe } = await trackedApp({ controllers: [OrderController] });
-    const http = request(app.getHttpServer());
+    const http = supertest(app.getHttpServer());
     const above = await http.get('/orders/above/7').expect(200);
     const below = await http.get('/orders/below/8').expect(200);
     const between = await http.get('/orders/between').expect(200);
@@ -124,7 +124,7 @@ describe('@TrackedActivity on a controller', () => {
 
   it('leaves no row for a 403 of a guard or a 400 of a pipe, and one failed row for a 409 of the handler', async () => {
     const { app, probe } = await trackedApp({ controllers: [OrderController] });
-    const http = request(app.getHttpServer());
+    const http = supertest(app.getHttpServer());
     await http.get('/orders/forbidden').expect(403);
     await http.post('/orders/invalid').send({ n: 'x' }).expect(400);
     await http.get('/orders/above/abc').expect(400);
@@ -136,7 +136,7 @@ describe('@TrackedActivity on a controller', () => {
 
   it('takes the batch of the Activity-Batch-Id header, and refuses a bad one without a row', async () => {
     const { app, probe } = await trackedApp({ controllers: [OrderController] });
-    const http = request(app.getHttpServer());
+    const http = supertest(app.getHttpServer());
     for (const bad of ['../x', 'x'.repeat(65), 'a b']) {
       const answer = await http.get('/orders/above/1').set('Activity-Batch-Id', bad).expect(400);
       expect(answer.body).toMatchObject({ message: expect.stringContaining('1 to 64 characters') as string });
@@ -213,7 +213,7 @@ describe('[F27] @TrackedActivity on a plain provider', () => {
       imports: [ScheduleModule.forRoot()],
       providers: [ReportService, Startup, PerRequest, Nightly],
     });
-    await request(app.getHttpServer()).get('/report').expect(200);
+    await supertest(app.getHttpServer()).get('/report').expect(200);
     await get(ReportService).outer();
     void app.get(SchedulerRegistry).getCronJob('nightly report').fireOnTick();
     await get(Nightly).ran.promise;
@@ -230,7 +230,7 @@ describe('[F27] @TrackedActivity on a plain provider', () => {
 
   it('is tracked in a request-scoped provider', async () => {
     const { app, probe } = await trackedApp({ controllers: [Caller], providers: [ReportService, PerRequest] });
-    await request(app.getHttpServer()).get('/scoped').expect(200, '/scoped');
+    await supertest(app.getHttpServer()).get('/scoped').expect(200, '/scoped');
     expect(await probe.only()).toMatchObject({ type: 'per-request', status: 'succeeded' });
   });
 
@@ -292,7 +292,7 @@ describe.each([
       { activityModuleLast, activity: { cancelGrace: 20 } },
     );
     await ran.interval.promise;
-    clearInterval(app.get(SchedulerRegistry).getInterval('often') as NodeJS.Timeout);
+    app.get(SchedulerRegistry).deleteInterval('often');
     void app.get(SchedulerRegistry).getCronJob('yearly').fireOnTick();
     app.get(EventEmitter2).emit('order.created', { id: 9 });
     await Promise.all([ran.cron.promise, ran.event.promise, probe.settled('cron'), probe.settled('event')]);

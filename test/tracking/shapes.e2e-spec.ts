@@ -7,6 +7,13 @@ import { closeApps, trackedApp } from '../support/tracked-app.js';
 
 afterEach(closeApps);
 
+/** Runs with each `then`, as the query builders of some libraries do. */
+class LazyQuery implements PromiseLike<number> {
+  constructor(private readonly execute: () => number) {}
+  // oxlint-disable-next-line unicorn/no-thenable
+  then: PromiseLike<number>['then'] = (resolve, reject) => Promise.resolve(this.execute()).then(resolve, reject);
+}
+
 describe('a tracked method keeps its shape', () => {
   @Injectable()
   class Shapes {
@@ -40,13 +47,10 @@ describe('a tracked method keeps its shape', () => {
     }
     @TrackedActivity({ type: 'thenable' })
     lazy(): PromiseLike<number> {
-      const query = this;
-      return {
-        then: (resolve, reject) => {
-          query.executed++;
-          return Promise.resolve(42).then(resolve, reject);
-        },
-      } as PromiseLike<number>;
+      return new LazyQuery(() => {
+        this.executed++;
+        return 42;
+      });
     }
     @TrackedActivity({ type: 'undeclared' })
     undeclared() {

@@ -27,7 +27,7 @@ describe('the log of an activity', () => {
       kept.set(cut.marker.seq, cut.marker);
       expect(kept.size).toBeLessThanOrEqual(100);
     }
-    const lines = [...kept.values()].sort((a, b) => a.seq - b.seq);
+    const lines = [...kept.values()].toSorted((a, b) => a.seq - b.seq);
     expect(lines.slice(0, 50).map((line) => line.text)).toEqual(Array.from({ length: 50 }, (_, i) => `line ${i + 1}`));
     expect(lines.at(-1)?.text).toBe('line 10000');
     const markers = lines.filter((line) => line.source === 'activity');

@@ -74,5 +74,5 @@ function asJson(value: object): string {
 }
 
 function text(value: unknown): string {
-  return typeof value === 'symbol' ? value.toString() : String(value as string);
+  return typeof value === 'symbol' ? value.toString() : String(value);
 }

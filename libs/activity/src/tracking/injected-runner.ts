@@ -51,7 +51,7 @@ export function warnUntracked(instance: unknown, prototype: object, method: stri
   told.add(prototype);
   new Logger('Activity').warn(
     unbound
-      ? `${method} was called without its instance (\`this\` is ${String(instance)}), so the call is not tracked. ` +
+      ? `${method} was called without its instance (\`this\` is ${instance === null ? 'null' : typeof instance}), so the call is not tracked. ` +
           'Call it on the instance, or bind it: `instance.method.bind(instance)`.'
       : `${method} is decorated with @TrackedActivity, but this application has no activity tracker, so its calls are ` +
           'not tracked. Add `ActivityModule.forRoot()` to the imports of the root module.',

@@ -78,5 +78,5 @@ export async function optionsOfCall(
 }
 
 function valueOf(name: OptionName, value: unknown): unknown {
-  return v.parse(activityOptionEntries[name] as v.GenericSchema, value);
+  return v.parse(activityOptionEntries[name], value);
 }
