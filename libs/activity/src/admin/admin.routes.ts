@@ -1,5 +1,5 @@
 import { Delete, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { ActivityError, ActivityNotFoundError, ActivityService, type Activity, type StoredError } from '../index.js';
+import { ActivityNotFoundError, ActivityService, type Activity, type StoredError } from '../index.js';
 import { cancelReasonOf, idOf, refuseCrossSite, type RoutedRequest } from './admin-request.js';
 import type { AdminSettings } from './admin.options.js';
 import { sendJson, type NativeResponse } from './json-answer.js';
@@ -52,16 +52,8 @@ export class AdminRoutes {
     const id = idOf(request);
     const reason = cancelReasonOf(request);
     const by = await this.settings.actor(request);
-    const { activity } = await this.activities
-      .cancel(id, { by, reason })
-      .catch(async (error: unknown) => Promise.reject(await this.withPresentStatus(error, id)));
+    const { activity } = await this.activities.cancel(id, { by, reason });
     sendJson(response, 202, this.shown(activity));
-  }
-
-  /** The refusal of what is not cancellable does not know where the activity stands. */
-  private async withPresentStatus(error: unknown, id: string): Promise<unknown> {
-    if (!ActivityError.is(error) || error.code !== 'ACTIVITY_NOT_CANCELLABLE') return error;
-    return Object.assign(error, { status: (await this.activities.get(id))?.status });
   }
 
   private shown(activity: Activity): Activity {

@@ -55,7 +55,7 @@ async function writeThenAbort(
     case 'settled':
       throw new ActivityAlreadySettledError(id, result.activity.status as FinalStatus);
     case 'refused':
-      throw new ActivityNotCancellableError(id, result.activity.type);
+      throw new ActivityNotCancellableError(id, result.activity.type, result.activity.status);
     case 'unknown':
       throw new ActivityNotFoundError(id);
   }

@@ -29,6 +29,7 @@ export class ActivityNotCancellableError extends ActivityError {
   constructor(
     readonly activityId: string,
     readonly type: string,
+    readonly status: ActivityStatus,
     options?: ErrorOptions,
   ) {
     super(`Activity ${activityId} cannot be cancelled: "${type}" is declared with \`cancellable: false\`.`, options);
