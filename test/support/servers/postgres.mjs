@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -80,8 +81,11 @@ async function start() {
     // It rejects with nothing when the server ends at once; the log then says why.
     throw new Error(log.join('') || 'The server said nothing.', { cause: error });
   }
-  // `--bail` ends Jest without the teardown; a server must not outlive the run.
-  const killAtExit = () => server.process?.kill('SIGINT');
+  // `--bail` or a signal ends Jest without the teardown; a server must not outlive the run, nor must its data.
+  const killAtExit = () => {
+    server.process?.kill('SIGQUIT');
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  };
   process.once('exit', killAtExit);
   globalThis.startedPostgres = { server, directory, killAtExit };
   return `postgres://postgres:postgres@127.0.0.1:${port}/test`;
