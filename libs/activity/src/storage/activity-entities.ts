@@ -127,6 +127,8 @@ function entity<Row extends object>(
   return new EntitySchema<Row>({
     name,
     tableName: name,
+    // Only migrations change our tables, also where somebody adds these entities to a data source that synchronizes.
+    synchronize: false,
     columns: Object.fromEntries(
       entries.map(([column, spec]): [keyof Row, EntitySchemaColumnOptions] => [
         column,

@@ -62,23 +62,30 @@ function toPlain(value: unknown, place: Place): Json | undefined {
     case 'string':
       return textWithin(value, place);
     case 'number':
-      place.budget.left -= 4;
+      spend(place, 1);
       return Number.isFinite(value) ? value : null;
     case 'boolean':
+      spend(place, 4);
       return value;
     case 'bigint':
       return textWithin(value.toString(), place);
     case 'object':
+      spend(place, 2);
       return value === null ? null : objectWithin(value, place);
     default:
       return undefined;
   }
 }
 
-function textWithin(text: string, { budget }: Place): string {
-  budget.left -= text.length + 2;
-  if (budget.left < 0) throw new TooLarge();
+function textWithin(text: string, place: Place): string {
+  spend(place, text.length + 2);
   return storableText(text, text.length);
+}
+
+/** Ends the walk of a value as soon as it is known to be too large. */
+function spend({ budget }: Place, bytes: number): void {
+  budget.left -= bytes;
+  if (budget.left < 0) throw new TooLarge();
 }
 
 function objectWithin(value: object, place: Place): Json | undefined {

@@ -60,7 +60,7 @@ export class TrackerConnection {
 
   /** The database, once it is open. */
   whenOpen(): Promise<Database> {
-    if (this.#closing.signal.aborted) return Promise.reject(new ActivityStoreError('The activity store is closed.'));
+    if (this.#closing.signal.aborted) return Promise.reject(closed());
     return this.#opened;
   }
 
@@ -97,13 +97,14 @@ export class TrackerConnection {
   /** Removes the owner's row and disconnects; a database that does not answer is not waited for. */
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#settleOpened.reject(new ActivityStoreError('The activity store is closed.'));
+    this.#settleOpened.reject(closed());
     if (!this.#opening) return;
-    // Whoever opened it has been told of a failure.
-    await this.#opening.catch(() => undefined);
+    // What is still being opened is closed by who opens it.
+    if (!(await endsWithin(this.#opening, CLOSE_PATIENCE_MS))) return;
     const database = await this.#opened.catch(() => undefined);
     if (!database) return;
-    const isRemoved = await endsWithin(this.#removeOwner(database), CLOSE_PATIENCE_MS);
+    const removal = whileTransient(() => this.#removeOwner(database), { patienceMs: CLOSE_PATIENCE_MS });
+    const isRemoved = await endsWithin(removal, CLOSE_PATIENCE_MS);
     if (!isRemoved) this.#logger.debug("The database does not answer: the owner's row is left behind.");
     await endsWithin(database.close(), CLOSE_PATIENCE_MS);
   }
@@ -117,6 +118,7 @@ export class TrackerConnection {
       await whileTransient(() => database.open(), retry);
       await whileTransient(() => ensureSchema(database, this.#settings.migrations), retry);
       await whileTransient(() => this.#writeOwner(database), retry);
+      if (this.#closing.signal.aborted) throw closed();
       return database;
     } catch (error) {
       await database.close().catch(() => undefined);
@@ -170,6 +172,10 @@ export class TrackerConnection {
       .where('id = :id', { id: this.#ownerId })
       .execute();
   }
+}
+
+function closed(): ActivityStoreError {
+  return new ActivityStoreError('The activity store is closed.');
 }
 
 function text(error: unknown): string {

@@ -1,0 +1,130 @@
+import { describe, expect, it } from '@jest/globals';
+import type { CasResult, NewMessage } from './activity-store.js';
+import type { WriteBatch } from './write-batch.js';
+import { WritePipeline, type PipelineParts } from './write-pipeline.js';
+import { grantWrite, insertWrite, messageWrite, settleWrite, updateWrite } from './write.js';
+
+const owner = { ownerId: 'o', fence: 1 };
+const id = '0198c0de-0000-7000-8000-000000000001';
+
+function line(seq: number): NewMessage {
+  return { activityId: id, ...owner, seq, at: new Date(), level: 'info', text: 'x', source: 'log', step: null };
+}
+
+function settle(of = id) {
+  const outcome = { status: 'succeeded', reason: null, endedAt: new Date(), error: null } as const;
+  return settleWrite(of, { id: of, ...owner, ...outcome, changes: {} });
+}
+
+function insert(of = id) {
+  const nothing = { title: null, resource: null, actor: null, batchId: null, parentId: null, limitKey: null };
+  const origin = { kind: null, label: null, requestId: null, traceparent: null };
+  const times = { createdAt: new Date(), startedAt: null };
+  const row = {
+    id: of,
+    ...owner,
+    ...nothing,
+    ...times,
+    origin,
+    scope: 's',
+    type: 't',
+    metadata: {},
+    cancellable: true,
+  };
+  return insertWrite(of, { ...row, status: 'queued' });
+}
+
+/** A database that answers each batch as it is told to. */
+function pipelineOver(answer: (batch: WriteBatch) => void = () => undefined) {
+  const batches: WriteBatch[] = [];
+  const log: string[] = [];
+  const parts: PipelineParts = {
+    write: async (batch) => {
+      answer(batch);
+      batches.push(batch);
+      const won = (groups: WriteBatch['grants']) =>
+        new Map<string, CasResult>(groups.flatMap(({ rows }) => rows.map((row) => [row.id, { won: true }])));
+      return { grants: won(batch.grants), settlements: won(batch.settlements) };
+    },
+    remakeTables: async () => false,
+    logger: { warn: (text) => log.push(text) },
+  };
+  return { pipeline: new WritePipeline(parts), batches, log };
+}
+
+function failure(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+describe('the write pipeline', () => {
+  it('writes all that is asked for in one turn as one batch', async () => {
+    const { pipeline, batches } = pipelineOver();
+    const other = id.replace(/1$/, '2');
+    const writes = [insert(), insert(other), grantWrite(id, owner, new Date()), messageWrite(id, line(1)), settle(id)];
+    const results = await Promise.all(writes.map((write) => pipeline.add(write)));
+    expect(results).toEqual([undefined, undefined, { won: true }, undefined, { won: true }]);
+    expect(batches).toHaveLength(1);
+    expect(batches[0]).toMatchObject({ inserts: [{}, {}], messages: [{ seq: 1 }] });
+  });
+
+  it('ends a batch where a write would overtake an earlier one of its activity', async () => {
+    const { pipeline, batches } = pipelineOver();
+    await Promise.all([
+      pipeline.add(settle()),
+      pipeline.update(updateWrite(id, owner, { step: 'late' })),
+      pipeline.add(messageWrite(id, line(2))),
+      pipeline.add(settle()),
+      pipeline.add(settle()),
+    ]);
+    expect(batches.map(({ settlements, updates }) => [settlements.length, updates.length])).toEqual([
+      [1, 0],
+      [1, 1],
+      [1, 0],
+    ]);
+  });
+
+  it('makes one of several updates that wait, but not of one beyond the end', async () => {
+    const { pipeline, batches } = pipelineOver();
+    const updates = ['a', 'b', 'c'].map((step) => pipeline.update(updateWrite(id, owner, { step })));
+    const ended = pipeline.add(settle());
+    await Promise.all([...updates, ended, pipeline.update(updateWrite(id, owner, { step: 'late' }))]);
+    expect(batches.map(({ updates: groups }) => groups.map(({ rows }) => rows.map(({ values }) => values[0])))).toEqual(
+      [[['c']], [['late']]],
+    );
+  });
+
+  it('keeps what waits while the database is away, says so once, and writes it when it is back', async () => {
+    const { pipeline, log } = pipelineOver(() => {
+      // Away until it has been told.
+      if (log.length === 0) throw new Error('Connection terminated unexpectedly');
+    });
+    const lines = [1, 2, 3].map((seq) => pipeline.add(messageWrite(id, line(seq))));
+    expect(await pipeline.add(settle())).toEqual({ won: true });
+    await Promise.all(lines);
+    expect(log).toEqual([
+      'Activities cannot be written for now, and are kept until they can: Connection terminated unexpectedly',
+      'Activities are written again.',
+    ]);
+  });
+
+  it('gives up when it is closed, and says so to everyone who waits', async () => {
+    const { pipeline } = pipelineOver(() => {
+      throw failure('SQLITE_BUSY');
+    });
+    const [ended] = await Promise.allSettled([pipeline.add(settle()), pipeline.close(30)]);
+    expect(ended).toMatchObject({ status: 'rejected', reason: { code: 'ACTIVITY_STORE_UNAVAILABLE' } });
+    await expect(pipeline.add(messageWrite(id, line(1)))).rejects.toThrow('nothing more is written');
+  });
+
+  it('drops lines beyond its bound while the database is away, and tells their writers', async () => {
+    const { pipeline } = pipelineOver(() => {
+      throw failure('SQLITE_BUSY');
+    });
+    const lines = Array.from({ length: 50_005 }, (_, seq) => pipeline.add(messageWrite(id, line(seq + 1))));
+    const outcomes = Promise.allSettled(lines);
+    await pipeline.close(0);
+    const reasons = (await outcomes).map((outcome) => (outcome.status === 'rejected' ? String(outcome.reason) : ''));
+    expect(reasons.filter((reason) => reason.includes('is dropped'))).toHaveLength(5);
+    expect(reasons.filter((reason) => reason.includes('is closed'))).toHaveLength(50_000);
+  });
+});
