@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { DataSourceOptions } from 'typeorm';
+import { describeEachDatabase } from '../support/databases.js';
+import { closeStores, openStore } from './open-stores.js';
+
+const root = new URL('../..', import.meta.url);
+const all = ['CreateActivityTables1795593600000', 'IndexActivityLists1795593660000'];
+
+afterEach(closeStores);
+
+describeEachDatabase("TypeORM's command line", (database) => {
+  let options: DataSourceOptions;
+
+  beforeAll(async () => {
+    ({ options } = await database.create(import.meta.url));
+  });
+
+  it('runs, shows and reverts the same migrations with the same history as the tracker', async () => {
+    const url = urlOf(options);
+    // PostgreSQL's and MariaDB's runs differ from SQLite's in their statements only, so one of them shows them all.
+    expect(await migration('run', url)).toContain(`${all[1]} has been executed successfully`);
+    await openStore(options, { migrations: 'check' });
+    expect(await migration('revert', url)).toContain(`${all[1]} has been reverted successfully`);
+    await expect(openStore(options, { migrations: 'check' })).rejects.toMatchObject({ pending: [all[1]] });
+    if (database.kind !== 'sqlite') return;
+    expect((await migration('show', url)).trim().split('\n')).toEqual([`[X] 1 ${all[0]}`, `[ ] ${all[1]}`]);
+  });
+});
+
+describe('DATABASE_URL', () => {
+  it('of an unknown kind is refused, naming what is known', async () => {
+    await expect(migration('show', 'oracle://here')).rejects.toMatchObject({
+      stderr: expect.stringContaining('it must begin with sqlite:, postgres://, mysql:// or mariadb://') as unknown,
+    });
+  });
+});
+
+/** As the package's script does: `npm run migration:run`. */
+async function migration(command: string, url: string): Promise<string> {
+  const script = ['--import', 'tsx', 'node_modules/typeorm/cli.js', `migration:${command}`, '-d', 'ormconfig.ts'];
+  const { stdout } = await promisify(execFile)(process.execPath, script, {
+    cwd: root,
+    env: { ...process.env, DATABASE_URL: url, NODE_OPTIONS: '' },
+  });
+  return stdout;
+}
+
+function urlOf(options: DataSourceOptions): string {
+  if (options.type === 'better-sqlite3') return `sqlite:${options.database}`;
+  const { type, host, port, username, password, database } = options as unknown as Record<string, string>;
+  return `${type}://${username}:${password}@${host}:${port}/${database}`;
+}
