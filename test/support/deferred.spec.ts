@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { expectTypeOf } from 'expect-type';
 import { deferred } from './deferred.js';
 
 describe('a deferred', () => {
@@ -15,5 +16,10 @@ describe('a deferred', () => {
     const reason = new Error('no');
     reject(reason);
     await expect(promise).rejects.toBe(reason);
+  });
+
+  it('takes what its type says, and nothing at all without one', () => {
+    expectTypeOf(deferred<string>().resolve).parameter(0).toEqualTypeOf<string | PromiseLike<string>>();
+    expectTypeOf(deferred().promise).toEqualTypeOf<Promise<void>>();
   });
 });
