@@ -13,7 +13,7 @@ export function followResult(activity: RunningActivity, value: unknown): unknown
   return undefined;
 }
 
-export function isAsyncGenerator(value: unknown): value is AsyncGenerator {
+function isAsyncGenerator(value: unknown): value is AsyncGenerator {
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { LineSplitter } from './line-splitter.js';
 
 function linesOf(chunks: (string | Uint8Array)[], maxLength = 1000): string[] {
@@ -25,6 +26,21 @@ describe('splitting output into lines', () => {
   it('puts characters together that are split over chunks', () => {
     const bytes = Buffer.from('ñ🚀\n');
     expect(linesOf([...bytes].map((byte) => Uint8Array.of(byte)))).toEqual(['ñ🚀']);
+  });
+
+  it('gives the same lines for any chunking of any bytes', () => {
+    const text = fc.array(fc.oneof(fc.constantFrom('\n', '\r\n', '\r', '🚀', 'ñ'), fc.string({ unit: 'binary' })), {
+      maxLength: 30,
+    });
+    const cuts = fc.array(fc.nat(), { maxLength: 20 });
+    fc.assert(
+      fc.property(text, cuts, (parts, places) => {
+        const bytes = Buffer.from(parts.join(''));
+        const at = [0, ...places.map((place) => place % (bytes.length + 1)), bytes.length].toSorted((a, b) => a - b);
+        const chunks = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
+        expect(linesOf(chunks)).toEqual(linesOf([bytes]));
+      }),
+    );
   });
 
   it('bounds a line and says how much is missing', () => {
