@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { ActivityEntities } from './activity-entities.js';
 import type { Database } from './database.js';
-import { MysqlSession } from './mysql-session.js';
+import { MysqlSession, type MysqlQuery } from './mysql-session.js';
 import type { SqlValue } from './sql-value.js';
 import { tablesOf, type Tables } from './tables.js';
 import type { WriteBatch } from './write-batch.js';
@@ -121,5 +121,3 @@ export class MysqlDatabase implements Database {
     return (this.dataSource.driver as unknown as { pool: MysqlPool }).pool;
   }
 }
-
-export type MysqlQuery = (sql: string, values: readonly unknown[]) => Promise<unknown>;

@@ -1,6 +1,5 @@
 import { ACTIVE_STATUSES } from '../model/statuses.js';
 import { MESSAGE_COLUMNS } from './activity-entities.js';
-import type { MysqlQuery } from './mysql-database.js';
 import type { SqlValue } from './sql-value.js';
 import { statusList, type Tables } from './tables.js';
 import { guard, setClause } from './update-sql.js';
@@ -12,6 +11,9 @@ import { standingOf, type Standing, type WriteSession } from './write-plan.js';
 const MAX_UPDATE_ROWS = 200;
 const MAX_STATEMENT_BYTES = 4_000_000;
 const ACTIVE = statusList(ACTIVE_STATUSES);
+
+/** Runs one statement on the connection of the session. */
+export type MysqlQuery = (sql: string, values: readonly unknown[]) => Promise<unknown>;
 
 interface Owned {
   activityId: string;

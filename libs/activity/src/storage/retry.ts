@@ -6,7 +6,7 @@ const FIRST_DELAY_MS = 20;
 const LONGEST_DELAY_MS = 1_000;
 
 /** How long to wait before the next attempt: 20 ms, doubling up to a second, a little apart for each process. */
-export function backoffMs(attempt: number): number {
+function backoffMs(attempt: number): number {
   const base = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 6));
   return base * (0.75 + Math.random() / 4);
 }

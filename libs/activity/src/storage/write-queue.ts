@@ -7,7 +7,7 @@ import type { UpdateWrite, Write } from './write.js';
 const MAX_BATCH_WRITES = 1_000;
 const MAX_BATCH_CHARACTERS = 4_000_000;
 /** Lines that may wait while the database is away; the next one is refused. */
-export const MAX_WAITING_MESSAGES = 50_000;
+const MAX_WAITING_MESSAGES = 50_000;
 
 /** The order in which one batch writes; within it, writes of one rank keep the order in which they came. */
 const RANK: Record<Write['kind'], number> = { insert: 0, grant: 1, update: 2, message: 2, trim: 2, settle: 3 };
