@@ -1,0 +1,18 @@
+// `npm run bench [-- NAME …] [--strict]`: each row is a ratio of two things measured in the same run on this machine.
+import { benchTrackedCalls } from './tracked-calls.js';
+
+const rows: Record<string, () => Promise<boolean>> = { 'tracked-calls': benchTrackedCalls };
+
+const args = process.argv.slice(2);
+const names = args.filter((arg) => !arg.startsWith('--'));
+const unknown = names.filter((name) => !(name in rows));
+if (unknown.length > 0) {
+  console.error(`No row is called ${unknown.join(', ')}: ${Object.keys(rows).join(', ')}.`);
+  process.exit(1);
+}
+
+let allMet = true;
+for (const [name, run] of Object.entries(rows)) {
+  if (names.length === 0 || names.includes(name)) allMet = (await run()) && allMet;
+}
+if (args.includes('--strict') && !allMet) process.exitCode = 1;
