@@ -3,7 +3,7 @@ import type { CancelFact } from './activity-store.js';
 import type { Database } from './database.js';
 import type { SqlValue } from './sql-value.js';
 import { statusList } from './tables.js';
-import { cancelColumns } from './write.js';
+import { CANCEL_COLUMNS, cancelValues } from './write.js';
 
 /**
  * `queued → cancelled`, `running → cancelling`, in one statement that any process may send.
@@ -12,20 +12,17 @@ import { cancelColumns } from './write.js';
  */
 export async function writeCancelRequest(database: Database, id: string, cancel: CancelFact): Promise<boolean> {
   const at = cancel.requestedAt.getTime();
-  const columns = cancelColumns(cancel);
   const waits = `status = 'queued'`;
   const sql =
     `UPDATE ${database.tables.activities} SET ` +
-    Object.keys(columns)
-      .map((column) => `${column} = ?`)
-      .join(', ') +
+    CANCEL_COLUMNS.map((column) => `${column} = ?`).join(', ') +
     `, reason = CASE WHEN ${waits} THEN 'user' ELSE reason END` +
     `, ended_at = CASE WHEN ${waits} THEN ${database.greatest}(?, created_at) ELSE ended_at END` +
     `, updated_at = ${database.greatest}(?, updated_at), version = version + 1` +
     `, status = CASE WHEN ${waits} THEN 'cancelled' ELSE 'cancelling' END` +
     ` WHERE id = ? AND cancellable = ${database.truth} AND cancel_requested_at IS NULL` +
     ` AND status IN (${statusList(cancellableStatuses())})`;
-  const values: SqlValue[] = [...Object.values(columns), at, at, id];
+  const values: SqlValue[] = [...cancelValues(cancel), at, at, id];
   return (await database.change(sql, values)) === 1;
 }
 

@@ -32,6 +32,8 @@ const ACTIVE = statusList(ACTIVE_STATUSES);
 /**
  * One statement for each kind of write, whatever the number of rows: each column goes as one array, and `unnest` makes
  * rows of them. So a batch costs a few round trips, and the text of a statement does not depend on its size.
+ * The ids are given a second time as `= ANY(…)`: a table that has grown since it was last analyzed was seen to be read
+ * as a whole for each batch, which that condition keeps the planner from.
  */
 export class PostgresSession implements WriteSession {
   constructor(
@@ -61,7 +63,7 @@ export class PostgresSession implements WriteSession {
     const { rows: changed } = await this.client.query(
       `UPDATE ${this.tables.activities} AS a SET ${set} FROM ${unnest([...OWNER_ARRAYS, ...arrays])} ` +
         `AS v(id, owner_id, fence, ${names(columns.map((column) => `new_${column}`))}) ` +
-        `WHERE a.id = v.id AND a.owner_id = v.owner_id AND a.fence = v.fence AND ${guard(group, own)}` +
+        `WHERE a.id = ANY($1::uuid[]) AND a.id = v.id AND a.owner_id = v.owner_id AND a.fence = v.fence AND ${guard(group, own)}` +
         (group.to ? ' RETURNING a.id' : ''),
       [
         ...ownersOf(rows.map((row) => ({ ...row, activityId: row.id }))),
@@ -84,7 +86,7 @@ export class PostgresSession implements WriteSession {
         `FROM ${unnest([...arrays, 'int8[]'])} AS m(${names(columns)}, place) JOIN (` +
         `SELECT o.place FROM ${unnest(OWNER_ARRAYS, columns.length + 2)} WITH ORDINALITY AS o(id, owner_id, fence, place) ` +
         `JOIN ${this.tables.activities} a ON a.id = o.id AND a.owner_id = o.owner_id AND a.fence = o.fence ` +
-        `AND a.status IN (${ACTIVE}) FOR KEY SHARE OF a) live ON live.place = m.place ON CONFLICT DO NOTHING`,
+        `AND a.id = ANY($${columns.length + 2}::uuid[]) AND a.status IN (${ACTIVE}) FOR KEY SHARE OF a) live ON live.place = m.place ON CONFLICT DO NOTHING`,
       [
         ...turned(
           messages.map(({ values }) => values),
@@ -100,8 +102,8 @@ export class PostgresSession implements WriteSession {
     await this.client.query(
       `DELETE FROM ${this.tables.messages} m USING ${unnest([...OWNER_ARRAYS, 'int8[]', 'int8[]'])} ` +
         `AS r(id, owner_id, fence, first, last) JOIN ${this.tables.activities} a ` +
-        `ON a.id = r.id AND a.owner_id = r.owner_id AND a.fence = r.fence AND a.status IN (${ACTIVE}) ` +
-        'WHERE m.activity_id = r.id AND m.seq BETWEEN r.first AND r.last',
+        `ON a.id = r.id AND a.owner_id = r.owner_id AND a.fence = r.fence AND a.id = ANY($1::uuid[]) AND a.status IN (${ACTIVE}) ` +
+        'WHERE m.activity_id = ANY($1::uuid[]) AND m.activity_id = r.id AND m.seq BETWEEN r.first AND r.last',
       [...ownersOf(ranges), ranges.map(({ fromSeq }) => fromSeq), ranges.map(({ toSeq }) => toSeq)],
     );
   }

@@ -44,6 +44,10 @@ export class SqliteDatabase implements Database, WriteSession {
 
   async open(): Promise<void> {
     if (!this.dataSource.isInitialized) await this.dataSource.initialize();
+    // What the app's `prepareDatabase` may have set for its own connection: waiting would freeze the event loop, and an
+    // exclusive lock would keep the app out.
+    this.#handle.pragma('busy_timeout = 0');
+    this.#handle.pragma('locking_mode = NORMAL');
     // In rollback-journal mode a reader of the app would keep us from committing. A memory database has no WAL.
     this.#handle.pragma('journal_mode = WAL');
   }

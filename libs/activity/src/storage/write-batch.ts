@@ -1,6 +1,16 @@
 import { ACTIVE_STATUSES, statusesBefore, type ActivityStatus } from '../model/statuses.js';
 import type { SqlValue } from './sql-value.js';
-import type { Changes, MessageInsert, MessageRange, StatusWrite, Write } from './write.js';
+import type { Ownership } from './activity-store.js';
+import {
+  CANCEL_COLUMNS,
+  CHANGE_COLUMNS,
+  GRANT_COLUMNS,
+  SETTLE_COLUMNS,
+  type Changes,
+  type MessageInsert,
+  type MessageRange,
+  type Write,
+} from './write.js';
 
 /** A change of one row that only its owner may make. */
 export interface RowUpdate {
@@ -53,10 +63,14 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
         inserts.push(write.values);
         break;
       case 'grant':
-        grants.add(write, write.set, { from: statusesBefore(write.to), to: write.to });
+        grants.add(
+          write,
+          { fixed: GRANT_COLUMNS, values: write.values },
+          { from: statusesBefore(write.to), to: write.to },
+        );
         break;
       case 'update':
-        updates.add(write, write.set, { from: ACTIVE_STATUSES });
+        updates.add(write, { fixed: [], values: [] }, { from: ACTIVE_STATUSES });
         break;
       case 'message':
         messages.push(write.message);
@@ -66,8 +80,16 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
         markers.push(write.marker);
         break;
       case 'settle':
-        if (write.cancel) cancels.add(write, write.cancel, { from: ACTIVE_STATUSES, firstCancelOnly: true });
-        settlements.add(write, write.set, { from: statusesBefore(write.to), to: write.to });
+        if (write.cancel) {
+          const { id, owner, cancel } = write;
+          const guard = { from: ACTIVE_STATUSES, firstCancelOnly: true } as const;
+          cancels.add({ id, owner, changes: [] }, { fixed: CANCEL_COLUMNS, values: cancel }, guard);
+        }
+        settlements.add(
+          write,
+          { fixed: SETTLE_COLUMNS, values: write.values },
+          { from: statusesBefore(write.to), to: write.to },
+        );
         break;
     }
   }
@@ -95,19 +117,27 @@ class UpdateGroups {
   readonly #byKey = new Map<string, UpdateGroup>();
 
   add(
-    { id, owner, at }: { id: string; owner: { ownerId: string; fence: number }; at?: StatusWrite['at'] },
-    set: Changes,
+    { id, owner, changes, at }: { id: string; owner: Ownership; changes: Changes; at?: number },
+    { fixed, values }: { fixed: readonly string[]; values: readonly SqlValue[] },
     guard: Pick<UpdateGroup, 'from' | 'to' | 'firstCancelOnly'>,
   ): void {
-    const columns = Object.keys(set);
-    const key = `${guard.to ?? ''}:${columns.join()}`;
+    const all = [...values];
+    let places = 0;
+    for (const [place, value] of changes.entries()) {
+      if (value === undefined) continue;
+      all.push(value);
+      places |= 1 << place;
+    }
+    const key = `${guard.to ?? ''}${places}`;
     let group = this.#byKey.get(key);
     if (!group) {
+      const columns = [...fixed, ...CHANGE_COLUMNS.filter((_, place) => changes[place] !== undefined)];
       group = { columns, rows: [], ...guard };
       this.#byKey.set(key, group);
       this.all.push(group);
     }
-    group.rows.push({ id, ...owner, values: Object.values(set), ...(at === undefined ? {} : { at }) });
+    const { ownerId, fence } = owner;
+    group.rows.push(at === undefined ? { id, ownerId, fence, values: all } : { id, ownerId, fence, values: all, at });
   }
 }
 

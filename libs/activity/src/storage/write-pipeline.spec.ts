@@ -88,7 +88,7 @@ describe('the write pipeline', () => {
     const updates = ['a', 'b', 'c'].map((step) => pipeline.update(updateWrite(id, owner, { step })));
     const ended = pipeline.add(settle());
     await Promise.all([...updates, ended, pipeline.update(updateWrite(id, owner, { step: 'late' }))]);
-    expect(batches.map(({ updates: groups }) => groups.map(({ rows }) => rows.map(({ values }) => values[0])))).toEqual(
+    expect(batches.map(({ updates: groups }) => groups.map(({ rows }) => rows.map(({ values }) => values[1])))).toEqual(
       [[['c']], [['late']]],
     );
   });

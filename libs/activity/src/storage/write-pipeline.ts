@@ -64,8 +64,7 @@ export class WritePipeline {
   async close(timeoutMs: number): Promise<void> {
     await endsWithin(this.flush(), timeoutMs);
     this.#stop.abort();
-    rejectAll(this.#landing, closed());
-    for (let batch = this.#queue.take(); batch.length > 0; batch = this.#queue.take()) rejectAll(batch, closed());
+    rejectAll([...this.#landing, ...this.#queue.empty()], closed());
   }
 
   async #run(): Promise<void> {

@@ -1,7 +1,7 @@
 import { ActivityStoreError } from '../model/errors.js';
 import type { CasResult } from './activity-store.js';
 import type { SqlValue } from './sql-value.js';
-import type { UpdateWrite, Write } from './write.js';
+import { mergedUpdate, type UpdateWrite, type Write } from './write.js';
 
 /** Rows and characters of one transaction: enough to share its cost, few enough to hold no lock for long. */
 const MAX_BATCH_WRITES = 1_000;
@@ -52,12 +52,12 @@ export class WriteQueue {
   }
 
   /** The promise of a waiting update that has taken up this one; undefined when there is none. */
-  mergeUpdate({ id, owner, set }: UpdateWrite): Promise<CasResult | undefined> | undefined {
-    const waiting = this.#updates.get(id);
+  mergeUpdate(newer: UpdateWrite): Promise<CasResult | undefined> | undefined {
+    const waiting = this.#updates.get(newer.id);
     if (waiting?.write.kind !== 'update') return undefined;
-    const { write } = waiting;
-    if (write.owner.fence !== owner.fence || write.owner.ownerId !== owner.ownerId) return undefined;
-    waiting.write = { ...write, set: { ...write.set, ...set } };
+    const { owner } = waiting.write;
+    if (newer.owner.fence !== owner.fence || newer.owner.ownerId !== owner.ownerId) return undefined;
+    waiting.write = mergedUpdate(waiting.write, newer);
     return waiting.promise;
   }
 
@@ -95,9 +95,19 @@ export class WriteQueue {
     for (const { resolve } of ready) resolve();
   }
 
+  /** Gives out all that waits, for good: nobody waits for it any more. */
+  empty(): QueuedWrite[] {
+    const waiting = this.#waiting.slice(this.#head);
+    this.#waiting = [];
+    this.#head = 0;
+    for (const { resolve } of this.#waiters.splice(0)) resolve();
+    this.#done = this.#added;
+    return waiting;
+  }
+
   /** Resolves when all that has been added so far is done. */
   whenDone(): Promise<void> {
-    if (this.#done === this.#added) return Promise.resolve();
+    if (this.#done >= this.#added) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push({ until: this.#added, resolve }));
   }
 }
@@ -120,12 +130,14 @@ function charactersOf(write: Write): number {
       return charactersIn(write.marker.values);
     case 'insert':
       return charactersIn(write.values);
+    case 'update':
+      return charactersIn(write.changes);
     default:
-      return charactersIn(Object.values(write.set));
+      return charactersIn(write.values) + charactersIn(write.changes);
   }
 }
 
-function charactersIn(values: readonly SqlValue[]): number {
+function charactersIn(values: readonly (SqlValue | undefined)[]): number {
   let characters = 0;
   for (const value of values) characters += typeof value === 'string' ? value.length : 8;
   return characters;

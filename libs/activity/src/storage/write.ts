@@ -1,5 +1,5 @@
-import type { JsonObject, Progress } from '../model/activity.js';
-import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
+import type { JsonObject } from '../model/activity.js';
+import type { ActivityStatus } from '../model/statuses.js';
 import { errorLine } from '../model/stored-error.js';
 import { LENGTHS } from './activity-entities.js';
 import type {
@@ -15,8 +15,29 @@ import type { SqlValue } from './sql-value.js';
 import { MAX_METADATA_BYTES, MAX_RESULT_BYTES, storableError, storableJson } from './storable-json.js';
 import { storableText, storableTextOrNull } from './storable-text.js';
 
-/** Columns with their new values. */
-export type Changes = Readonly<Record<string, SqlValue>>;
+/**
+ * What changes between start and end, in this order. A place that is undefined leaves its column as it is; so equal sets
+ * of columns are known by their places, and newer values go over older ones without a look at names.
+ */
+export const CHANGE_COLUMNS = [
+  'updated_at',
+  'progress_percent',
+  'progress_current',
+  'progress_total',
+  'progress_unit',
+  'step',
+  'latest_message',
+  'message_count',
+  'warning_count',
+  'error_count',
+  'dropped_message_count',
+  'metadata',
+] as const;
+export type Changes = readonly (SqlValue | undefined)[];
+
+export const GRANT_COLUMNS = ['status', 'started_at'] as const;
+export const SETTLE_COLUMNS = ['status', 'reason', 'ended_at', 'error', 'error_message', 'result'] as const;
+export const CANCEL_COLUMNS = ['cancel_requested_at', 'cancel_by_id', 'cancel_by_name', 'cancel_reason'] as const;
 
 export interface MessageInsert extends Ownership {
   activityId: string;
@@ -43,15 +64,17 @@ interface OwnerWrite extends WriteBase {
 export interface StatusWrite extends OwnerWrite {
   kind: 'grant' | 'settle';
   to: ActivityStatus;
-  set: Changes;
   /** `startedAt` or `endedAt`, as it is asked to be written. */
   at: number;
-  /** Written where the row has no cancel yet. */
-  cancel?: Changes;
+  /** Of `GRANT_COLUMNS` or `SETTLE_COLUMNS`. */
+  values: readonly SqlValue[];
+  changes: Changes;
+  /** Of `CANCEL_COLUMNS`, written where the row has no cancel yet. */
+  cancel?: readonly SqlValue[];
 }
 export interface UpdateWrite extends OwnerWrite {
   kind: 'update';
-  set: Changes;
+  changes: Changes;
 }
 
 /** One write of an owner, with everything in it made storable: it is what it was when it was asked for. */
@@ -127,11 +150,20 @@ export function insertWrite(id: string, activity: NewActivity): Write {
 
 export function grantWrite(id: string, owner: Ownership, startedAt: Date): Write {
   const at = startedAt.getTime();
-  return { kind: 'grant', id, owner, to: 'running', at, set: { status: 'running', started_at: at, updated_at: at } };
+  return { kind: 'grant', id, owner, to: 'running', at, values: ['running', at], changes: [at] };
 }
 
 export function updateWrite(id: string, owner: Ownership, changes: ActivityChanges): UpdateWrite {
-  return { kind: 'update', id, owner, set: { ...changedColumns(changes), updated_at: Date.now() } };
+  return { kind: 'update', id, owner, changes: changedValues(Date.now(), changes) };
+}
+
+/** Both in one, where both wait. */
+export function mergedUpdate(older: UpdateWrite, newer: UpdateWrite): UpdateWrite {
+  const changes = CHANGE_COLUMNS.map((_, place) => {
+    const value = newer.changes[place];
+    return value === undefined ? older.changes[place] : value;
+  });
+  return { ...older, changes };
 }
 
 export function messageWrite(id: string, message: NewMessage): Write {
@@ -148,19 +180,23 @@ export function trimWrite(id: string, { fromSeq, toSeq, ownerId, fence, marker }
  * outcome: a failure is stored in a poorer form, never lost.
  */
 export function settleWrite(id: string, settlement: Settlement): Write {
-  const { changes, error, result: _result, ...outcome } = settlement;
-  const { metadata: _metadata, ...small } = changes;
-  const withoutBodies: Settlement = {
-    ...outcome,
-    error: error && { name: error.name, message: error.message },
-    changes: small,
-  };
-  const outcomeOnly: Settlement = { ...outcome, error: null, changes: {} };
-  delete outcomeOnly.cancel;
   return {
     ...statusWrite(id, settlement),
-    poorer: () => ({ ...statusWrite(id, withoutBodies), poorer: () => statusWrite(id, outcomeOnly) }),
+    poorer: () => ({
+      ...statusWrite(id, withoutBodies(settlement)),
+      poorer: () => statusWrite(id, outcomeOf(settlement)),
+    }),
   };
+}
+
+function withoutBodies({ result: _result, ...settlement }: Settlement): Settlement {
+  const { metadata: _metadata, ...changes } = settlement.changes;
+  const { error } = settlement;
+  return { ...settlement, error: error && { name: error.name, message: error.message }, changes };
+}
+
+function outcomeOf({ cancel: _cancel, result: _result, ...settlement }: Settlement): Settlement {
+  return { ...settlement, error: null, changes: {} };
 }
 
 function statusWrite(id: string, settlement: Settlement): StatusWrite {
@@ -170,53 +206,47 @@ function statusWrite(id: string, settlement: Settlement): StatusWrite {
     kind: 'settle',
     id,
     owner: { ownerId, fence },
-    to: status satisfies FinalStatus,
+    to: status,
     at,
-    set: {
+    values: [
       status,
       reason,
-      ended_at: at,
-      updated_at: at,
-      error: error && storableError(error),
-      error_message: error && storableText(errorLine(error), LENGTHS.error_message),
-      result: result === undefined ? null : storableJson(result, MAX_RESULT_BYTES),
-      ...changedColumns(changes),
-    },
-    ...(cancel ? { cancel: cancelColumns(cancel) } : {}),
+      at,
+      error && storableError(error),
+      error && storableText(errorLine(error), LENGTHS.error_message),
+      result === undefined ? null : storableJson(result, MAX_RESULT_BYTES),
+    ],
+    changes: changedValues(at, changes),
+    ...(cancel ? { cancel: cancelValues(cancel) } : {}),
   };
 }
 
-export function cancelColumns({ requestedAt, by, reason }: CancelFact) {
-  return {
-    cancel_requested_at: requestedAt.getTime(),
-    cancel_by_id: storableTextOrNull(by?.id, LENGTHS.actor_id),
-    cancel_by_name: storableTextOrNull(by?.name, LENGTHS.actor_name),
-    cancel_reason: storableTextOrNull(reason, LENGTHS.cancel_reason),
-  };
+/** In the order of `CANCEL_COLUMNS`. */
+export function cancelValues({ requestedAt, by, reason }: CancelFact): SqlValue[] {
+  return [
+    requestedAt.getTime(),
+    storableTextOrNull(by?.id, LENGTHS.actor_id),
+    storableTextOrNull(by?.name, LENGTHS.actor_name),
+    storableTextOrNull(reason, LENGTHS.cancel_reason),
+  ];
 }
 
-function changedColumns(changes: ActivityChanges): Changes {
-  return {
-    ...(changes.progress && progressColumns(changes.progress)),
-    ...(changes.step !== undefined && { step: storableTextOrNull(changes.step, LENGTHS.step) }),
-    ...(changes.latestMessage !== undefined && {
-      latest_message: storableTextOrNull(changes.latestMessage, LENGTHS.latest_message),
-    }),
-    ...(changes.messageCount !== undefined && { message_count: changes.messageCount }),
-    ...(changes.warningCount !== undefined && { warning_count: changes.warningCount }),
-    ...(changes.errorCount !== undefined && { error_count: changes.errorCount }),
-    ...(changes.droppedMessageCount !== undefined && { dropped_message_count: changes.droppedMessageCount }),
-    ...(changes.metadata !== undefined && { metadata: storedMetadata(changes.metadata) }),
-  };
-}
-
-function progressColumns({ percent, current, total, unit }: Progress): Changes {
-  return {
-    progress_percent: finiteOrNull(percent),
-    progress_current: finiteOrNull(current),
-    progress_total: finiteOrNull(total),
-    progress_unit: storableTextOrNull(unit, LENGTHS.progress_unit),
-  };
+function changedValues(at: number, changes: ActivityChanges): Changes {
+  const { progress, step, latestMessage, metadata } = changes;
+  return [
+    at,
+    progress && finiteOrNull(progress.percent),
+    progress && finiteOrNull(progress.current),
+    progress && finiteOrNull(progress.total),
+    progress && storableTextOrNull(progress.unit, LENGTHS.progress_unit),
+    step === undefined ? undefined : storableTextOrNull(step, LENGTHS.step),
+    latestMessage === undefined ? undefined : storableTextOrNull(latestMessage, LENGTHS.latest_message),
+    changes.messageCount,
+    changes.warningCount,
+    changes.errorCount,
+    changes.droppedMessageCount,
+    metadata && storedMetadata(metadata),
+  ];
 }
 
 function messageInsert(id: string, { ownerId, fence, seq, at, level, text, source, step }: NewMessage): MessageInsert {
