@@ -285,7 +285,33 @@ describeEachDatabase('a database that goes away', (database) => {
     const [lines] = await admin.query<[{ n: unknown }]>('SELECT COUNT(*) AS n FROM activity_messages');
     expect([Number(rows.n), Number(lines.n)]).toEqual([200, 200]);
   });
+
+  if (database.kind === 'mariadb') return;
+  it('for new connections only after it has cut the old ones, loses nothing', async () => {
+    const { store, run, log } = await openStore(options);
+    await run({}, {});
+    const name = String(options.database);
+    const elsewhere = await new DataSource({ ...options, database: 'postgres' } as DataSourceOptions).initialize();
+    await elsewhere.query(`ALTER DATABASE "${name}" ALLOW_CONNECTIONS false`);
+    await terminateAll();
+    const [refused] = await Promise.allSettled([new DataSource(options).initialize()]);
+    expect(refused).toMatchObject({ status: 'rejected', reason: { code: '55000' } });
+    const waiting = run({}, {});
+    // It asks for a connection in vain, and has its turn to do so.
+    await expect(store.requestCancel('0198c0de-0000-7000-8000-000000000001', cancelFact())).rejects.toMatchObject({
+      code: 'ACTIVITY_STORE_UNAVAILABLE',
+    });
+    await elsewhere.query(`ALTER DATABASE "${name}" ALLOW_CONNECTIONS true`);
+    await elsewhere.destroy();
+    const { id } = await waiting;
+    expect(await store.get(id)).toMatchObject({ status: 'succeeded' });
+    expect(log.filter((entry) => entry.startsWith('error'))).toEqual([]);
+  });
 });
+
+function cancelFact() {
+  return { requestedAt: new Date(), by: null, reason: null };
+}
 
 async function withFile(work: (options: { type: 'better-sqlite3'; database: string }) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'outages-'));

@@ -61,7 +61,8 @@ export class ActivityHistory {
     for (let deleted = 0; ;) {
       const step = await this.attempt(() => this.#deleteStep(condition));
       deleted += step.deleted;
-      if (step.found < STEP) return deleted;
+      // Rows that are found and not deleted have been changed by hand: they would be found again and again.
+      if (step.found < STEP || step.deleted === 0) return deleted;
     }
   }
 

@@ -1,3 +1,5 @@
+import { errorLine, toStoredError } from '../model/stored-error.js';
+
 /** SQLite: another connection writes, or the disk is full for the moment. */
 const SQLITE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|PROTOCOL)/;
 /**
@@ -26,6 +28,7 @@ const MYSQL = new Set([
   'POOL_CLOSED',
 ]);
 const NETWORK = new Set([
+  'NO_CONNECTION',
   'ECONNREFUSED',
   'ECONNRESET',
   'ECONNABORTED',
@@ -43,6 +46,18 @@ const NETWORK = new Set([
 /** Errors of the drivers that have no code. */
 const TEXT =
   /Connection terminated|connection error and is not queryable|Client was closed|timeout exceeded when trying to connect|connection is in closed state/i;
+
+/**
+ * No connection could be had, for whatever reason (a password that is being changed, a database that takes no
+ * connections for now): what was to be written is not to blame, so it waits.
+ */
+export class NoConnectionError extends Error {
+  readonly code = 'NO_CONNECTION';
+
+  constructor(cause: unknown) {
+    super(errorLine(toStoredError(cause)), { cause });
+  }
+}
 
 /** True when the same statement may well succeed in a moment: a lock, a deadlock, a database that is away. */
 export function isTransient(error: unknown): boolean {

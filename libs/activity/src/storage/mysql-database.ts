@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { ActivityEntities } from './activity-entities.js';
 import type { Database } from './database.js';
+import { NoConnectionError } from './database-errors.js';
 import { MysqlSession, type MysqlQuery } from './mysql-session.js';
 import type { SqlValue } from './sql-value.js';
 import { tablesOf, type Tables } from './tables.js';
@@ -82,7 +83,7 @@ export class MysqlDatabase implements Database {
 
   async #withConnection<T>(work: (query: MysqlQuery, maxPacket: number) => Promise<T>): Promise<T> {
     const connection = await new Promise<MysqlConnection>((resolve, reject) =>
-      this.#pool.getConnection((error, taken) => (error ? reject(error) : resolve(taken))),
+      this.#pool.getConnection((error, taken) => (error ? reject(new NoConnectionError(error)) : resolve(taken))),
     );
     const query: MysqlQuery = (sql, values) =>
       new Promise((resolve, reject) =>

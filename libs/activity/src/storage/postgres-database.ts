@@ -1,6 +1,7 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { ActivityEntities } from './activity-entities.js';
 import type { Database } from './database.js';
+import { NoConnectionError } from './database-errors.js';
 import { PostgresSession, type PostgresClient } from './postgres-session.js';
 import type { SqlValue } from './sql-value.js';
 import { tablesOf, type Tables } from './tables.js';
@@ -48,7 +49,9 @@ export class PostgresDatabase implements Database {
   }
 
   async write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
-    const client = await this.#pool.connect();
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw new NoConnectionError(error);
+    });
     // A connection that breaks between two statements tells it by this event only; without a listener it is a crash.
     client.on('error', this.onIdleError);
     this.#writing.add(client);
