@@ -8,13 +8,15 @@ import { until } from './until.js';
 
 export const repository = fileURLToPath(new URL('../../../', import.meta.url));
 /** Where `node_modules` really is: a checkout may borrow another's by a link, which the demo rightly does not follow. */
-export const rootOfNodeModules = dirname(realpathSync(join(repository, 'node_modules')));
+const rootOfNodeModules = dirname(realpathSync(join(repository, 'node_modules')));
 const main = join(repository, 'dist/apps/demo/main.js');
 
 export interface StartOptions {
   /** `DEMO_ROOT`. Default: the folder of `node_modules`. */
   root?: string;
   port?: number;
+  /** Default: one of its own. */
+  database?: string;
 }
 
 const open = new Set<DemoProcess>();
@@ -24,13 +26,22 @@ const folders: string[] = [];
 export class DemoProcess {
   output = '';
   errors = '';
-  readonly database = join(folder(), 'demo.db');
+  readonly database: string;
+  /** Where it puts uploads. */
+  readonly temporary = folder();
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
 
-  constructor({ root = rootOfNodeModules, port = 0 }: StartOptions = {}) {
+  constructor({ root = rootOfNodeModules, port = 0, database = join(folder(), 'demo.db') }: StartOptions = {}) {
+    this.database = database;
     if (!existsSync(main)) throw new Error(`${main} is not there: run \`npm run build\` first.`);
-    const environment = { ...process.env, PORT: String(port), DEMO_DATABASE: this.database, DEMO_ROOT: root };
+    const environment = {
+      ...process.env,
+      PORT: String(port),
+      DEMO_DATABASE: database,
+      DEMO_ROOT: root,
+      TMPDIR: this.temporary,
+    };
     this.#child = spawn(process.execPath, [main], { cwd: folder(), env: { ...environment, NODE_OPTIONS: '' } });
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.output += text));
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
