@@ -3,7 +3,8 @@ import type { CancelFact } from './activity-store.js';
 import type { Database } from './database.js';
 import type { SqlValue } from './sql-value.js';
 import { statusList } from './tables.js';
-import { CANCEL_COLUMNS, cancelValues } from './write.js';
+import { cancelValues } from './storable-writes.js';
+import { CANCEL_COLUMNS } from './write.js';
 
 /**
  * `queued → cancelled`, `running → cancelling`, in one statement that any process may send.

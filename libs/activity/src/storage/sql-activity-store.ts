@@ -29,7 +29,7 @@ import { writeCancelRequest } from './cancel-request.js';
 import type { Database } from './database.js';
 import { TrackerConnection, type StoreLogger } from './tracker-connection.js';
 import { WritePipeline } from './write-pipeline.js';
-import { grantWrite, insertWrite, messageWrite, settleWrite, trimWrite, updateWrite } from './write.js';
+import { grantWrite, insertWrite, messageWrite, settleWrite, trimWrite, updateWrite } from './storable-writes.js';
 
 const GONE: CasResult = { won: false, status: null };
 

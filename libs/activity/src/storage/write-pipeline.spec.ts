@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { CasResult, NewMessage } from './activity-store.js';
 import type { WriteBatch } from './write-batch.js';
 import { WritePipeline, type PipelineParts } from './write-pipeline.js';
-import { grantWrite, insertWrite, messageWrite, settleWrite, updateWrite } from './write.js';
+import { grantWrite, insertWrite, messageWrite, settleWrite, updateWrite } from './storable-writes.js';
 
 const owner = { ownerId: 'o', fence: 1 };
 const id = '0198c0de-0000-7000-8000-000000000001';

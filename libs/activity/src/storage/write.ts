@@ -1,19 +1,6 @@
-import type { JsonObject } from '../model/activity.js';
 import type { ActivityStatus } from '../model/statuses.js';
-import { errorLine } from '../model/stored-error.js';
-import { LENGTHS } from './activity-entities.js';
-import type {
-  ActivityChanges,
-  CancelFact,
-  NewActivity,
-  NewMessage,
-  Ownership,
-  Settlement,
-  Trim,
-} from './activity-store.js';
+import type { Ownership } from './activity-store.js';
 import type { SqlValue } from './sql-value.js';
-import { MAX_METADATA_BYTES, MAX_RESULT_BYTES, storableError, storableJson } from './storable-json.js';
-import { storableText, storableTextOrNull } from './storable-text.js';
 
 /**
  * What changes between start and end, in this order. A place that is undefined leaves its column as it is; so equal sets
@@ -113,50 +100,6 @@ export const INSERT_COLUMNS = [
   'fence',
 ] as const;
 
-export function insertWrite(id: string, activity: NewActivity): Write {
-  const { resource, actor, origin } = activity;
-  const createdAt = activity.createdAt.getTime();
-  return {
-    kind: 'insert',
-    id,
-    values: [
-      id,
-      storableText(activity.scope, LENGTHS.scope),
-      storableText(activity.type, LENGTHS.type),
-      storableTextOrNull(activity.title, LENGTHS.title),
-      storableTextOrNull(resource?.type, LENGTHS.resource_type),
-      storableTextOrNull(resource?.id, LENGTHS.resource_id),
-      storableTextOrNull(resource?.name, LENGTHS.resource_name),
-      storableTextOrNull(actor?.id, LENGTHS.actor_id),
-      storableTextOrNull(actor?.name, LENGTHS.actor_name),
-      storableTextOrNull(activity.batchId, LENGTHS.batch_id),
-      storableTextOrNull(activity.parentId, LENGTHS.parent_id),
-      activity.status,
-      activity.cancellable ? 1 : 0,
-      storableTextOrNull(origin.kind, LENGTHS.origin_kind),
-      storableTextOrNull(origin.label, LENGTHS.origin_label),
-      storableTextOrNull(origin.requestId, LENGTHS.request_id),
-      storableTextOrNull(origin.traceparent, LENGTHS.traceparent),
-      storableTextOrNull(activity.limitKey, LENGTHS.limit_key),
-      storedMetadata(activity.metadata),
-      createdAt,
-      activity.startedAt === null ? null : Math.max(createdAt, activity.startedAt.getTime()),
-      createdAt,
-      activity.ownerId,
-      activity.fence,
-    ],
-  };
-}
-
-export function grantWrite(id: string, owner: Ownership, startedAt: Date): Write {
-  const at = startedAt.getTime();
-  return { kind: 'grant', id, owner, to: 'running', at, values: ['running', at], changes: [at] };
-}
-
-export function updateWrite(id: string, owner: Ownership, changes: ActivityChanges): UpdateWrite {
-  return { kind: 'update', id, owner, changes: changedValues(Date.now(), changes) };
-}
-
 /** Both in one, where both wait. */
 export function mergedUpdate(older: UpdateWrite, newer: UpdateWrite): UpdateWrite {
   const changes = CHANGE_COLUMNS.map((_, place) => {
@@ -164,113 +107,4 @@ export function mergedUpdate(older: UpdateWrite, newer: UpdateWrite): UpdateWrit
     return value === undefined ? older.changes[place] : value;
   });
   return { ...older, changes };
-}
-
-export function messageWrite(id: string, message: NewMessage): Write {
-  return { kind: 'message', id, message: messageInsert(id, message) };
-}
-
-export function trimWrite(id: string, { fromSeq, toSeq, ownerId, fence, marker }: Trim): Write {
-  const range = { activityId: id, ownerId, fence, fromSeq, toSeq };
-  return { kind: 'trim', id, range, marker: messageInsert(id, marker) };
-}
-
-/**
- * The end of an activity. Should the database refuse it, it is tried without its bodies, then with nothing but its
- * outcome: a failure is stored in a poorer form, never lost.
- */
-export function settleWrite(id: string, settlement: Settlement): Write {
-  return {
-    ...statusWrite(id, settlement),
-    poorer: () => ({
-      ...statusWrite(id, withoutBodies(settlement)),
-      poorer: () => statusWrite(id, outcomeOf(settlement)),
-    }),
-  };
-}
-
-function withoutBodies({ result: _result, ...settlement }: Settlement): Settlement {
-  const { metadata: _metadata, ...changes } = settlement.changes;
-  const { error } = settlement;
-  return { ...settlement, error: error && { name: error.name, message: error.message }, changes };
-}
-
-function outcomeOf({ cancel: _cancel, result: _result, ...settlement }: Settlement): Settlement {
-  return { ...settlement, error: null, changes: {} };
-}
-
-function statusWrite(id: string, settlement: Settlement): StatusWrite {
-  const { ownerId, fence, status, reason, error, result, changes, cancel } = settlement;
-  const at = settlement.endedAt.getTime();
-  return {
-    kind: 'settle',
-    id,
-    owner: { ownerId, fence },
-    to: status,
-    at,
-    values: [
-      status,
-      reason,
-      at,
-      error && storableError(error),
-      error && storableText(errorLine(error), LENGTHS.error_message),
-      result === undefined ? null : storableJson(result, MAX_RESULT_BYTES),
-    ],
-    changes: changedValues(at, changes),
-    ...(cancel ? { cancel: cancelValues(cancel) } : {}),
-  };
-}
-
-/** In the order of `CANCEL_COLUMNS`. */
-export function cancelValues({ requestedAt, by, reason }: CancelFact): SqlValue[] {
-  return [
-    requestedAt.getTime(),
-    storableTextOrNull(by?.id, LENGTHS.actor_id),
-    storableTextOrNull(by?.name, LENGTHS.actor_name),
-    storableTextOrNull(reason, LENGTHS.cancel_reason),
-  ];
-}
-
-function changedValues(at: number, changes: ActivityChanges): Changes {
-  const { progress, step, latestMessage, metadata } = changes;
-  return [
-    at,
-    progress && finiteOrNull(progress.percent),
-    progress && finiteOrNull(progress.current),
-    progress && finiteOrNull(progress.total),
-    progress && storableTextOrNull(progress.unit, LENGTHS.progress_unit),
-    step === undefined ? undefined : storableTextOrNull(step, LENGTHS.step),
-    latestMessage === undefined ? undefined : storableTextOrNull(latestMessage, LENGTHS.latest_message),
-    changes.messageCount,
-    changes.warningCount,
-    changes.errorCount,
-    changes.droppedMessageCount,
-    metadata && storedMetadata(metadata),
-  ];
-}
-
-function messageInsert(id: string, { ownerId, fence, seq, at, level, text, source, step }: NewMessage): MessageInsert {
-  return {
-    activityId: id,
-    ownerId,
-    fence,
-    seq,
-    values: [
-      id,
-      seq,
-      at.getTime(),
-      level,
-      storableText(text, LENGTHS.message),
-      source,
-      storableTextOrNull(step, LENGTHS.step),
-    ],
-  };
-}
-
-function storedMetadata(metadata: JsonObject): string {
-  return storableJson(metadata, MAX_METADATA_BYTES);
-}
-
-function finiteOrNull(value: number | null): number | null {
-  return value !== null && Number.isFinite(value) ? value : null;
 }
