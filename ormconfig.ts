@@ -1,5 +1,5 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { trackerOptions } from './libs/activity/src/storage/tracker-options.js';
+import { activityDataSourceOptions } from './libs/activity/src/storage/data-source-options.js';
 
 /**
  * For TypeORM's command line: the activity tables of the database that `DATABASE_URL` names, e.g. `sqlite:app.db`,
@@ -7,7 +7,7 @@ import { trackerOptions } from './libs/activity/src/storage/tracker-options.js';
  */
 const url = process.env.DATABASE_URL ?? 'sqlite:demo.db';
 
-export default new DataSource({ ...trackerOptions(addressed(url), ''), ...waits(url) });
+export default new DataSource({ ...activityDataSourceOptions(addressed(url)), ...waits(url) });
 
 function addressed(address: string): DataSourceOptions {
   const scheme = address.slice(0, address.indexOf(':'));

@@ -69,6 +69,7 @@ export type {
   MessageQuery,
   PruneResult,
 } from './storage/activity-store.js';
+export { activityDataSourceOptions } from './storage/data-source-options.js';
 export { actorOfRequest } from './tracking/default-actor.js';
 export { CurrentActivity } from './tracking/current-activity.decorator.js';
 export { TrackedActivity } from './tracking/tracked-activity.decorator.js';

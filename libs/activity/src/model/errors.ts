@@ -127,8 +127,10 @@ export class ActivityMigrationsPendingError extends ActivityError {
     options?: ErrorOptions,
   ) {
     super(
-      `The activity tables lack ${pending.length} migration(s): ${pending.join(', ')}. Run them with your TypeORM ` +
-        "command line (see ormconfig.ts: `npm run migration:run`), or set `migrations: 'run'`.",
+      `The activity tables lack ${pending.length} migration(s): ${pending.join(', ')}. Run them with TypeORM's command ` +
+        'line, `typeorm migration:run -d FILE`, where FILE has `export default new ' +
+        "DataSource(activityDataSourceOptions(…))` (in this package's own repository: `npm run migration:run`), or set " +
+        "`migrations: 'run'`.",
       options,
     );
   }
