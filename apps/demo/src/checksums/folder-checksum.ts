@@ -62,7 +62,9 @@ export class FolderChecksum {
       activity.metadata.merge({ filesPerSecond: pace.perSecond(done) });
       if (done < total) activity.log.info(`stopped after ${grouped(done)} of ${grouped(total)} files`);
     }
-    return { ...summary(files, hashes), seconds: pace.seconds, filesPerSecond: pace.perSecond(done) };
+    const result = { ...summary(files, hashes), seconds: pace.seconds, filesPerSecond: pace.perSecond(done) };
+    activity.log.success(`${grouped(total)} files, ${grouped(result.bytes / 1e6)} MB, in ${result.seconds} s`);
+    return result;
   }
 }
 
