@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { DataSourceOptions } from 'typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { v4 } from 'uuid';
 import type {
   ActivityFilter,
@@ -219,6 +219,43 @@ describeEachDatabase('the history', (database) => {
       expect(new Set(await idsOf({}))).toEqual(new Set(kept));
       expect(await store.prune({})).toEqual({ activities: 0 });
       expect(await store.prune({ maxCount: 0 })).toEqual({ activities: 8 });
+    });
+  });
+
+  describe('is cleared while the application goes on', () => {
+    let app: DataSource;
+    beforeAll(async () => {
+      app = await new DataSource(options).initialize();
+    });
+    afterAll(() => app.destroy());
+
+    it('past rows with a status that is not ours, which stay', async () => {
+      const { store, run } = under;
+      const strange = await Promise.all(
+        Array.from({ length: 120 }, () => run({ type: 'strange', createdAt: before(9) }, { endedAt: before(5) })),
+      );
+      await app.query(`UPDATE activities SET status = 'archived' WHERE type = 'strange'`);
+      await Promise.all(Array.from({ length: 120 }, () => run({ createdAt: before(9) }, { endedAt: before(1) })));
+      expect(await store.prune({ maxCount: 0, dryRun: true })).toEqual({ activities: 120 });
+      expect(await store.prune({ endedBefore: before(3) })).toEqual({ activities: 0 });
+      expect(await store.prune({ maxCount: 120 })).toEqual({ activities: 0 });
+      expect(await store.prune({ maxCount: 20 })).toEqual({ activities: 100 });
+      expect(await store.clearHistory({})).toBe(20);
+      expect(await app.query(`SELECT id FROM activities WHERE status = 'archived'`)).toHaveLength(strange.length);
+      await app.query(`UPDATE activities SET status = 'succeeded' WHERE type = 'strange'`);
+    });
+
+    it('with turns of the event loop between the steps', async () => {
+      const { store, run } = under;
+      await Promise.all(Array.from({ length: 1_000 }, () => run({}, {})));
+      let turns = 0;
+      const count = setInterval(() => turns++, 0);
+      try {
+        expect(await store.clearHistory({})).toBe(1_000);
+      } finally {
+        clearInterval(count);
+      }
+      expect(turns).toBeGreaterThanOrEqual(5);
     });
   });
 

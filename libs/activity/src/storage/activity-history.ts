@@ -1,3 +1,5 @@
+// Not the global: an app's test that fakes timers must not stop its tracker.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Brackets, type DataSource, type WhereExpressionBuilder } from 'typeorm';
 import { FINAL_STATUSES } from '../model/statuses.js';
 import type { ActivityEntities } from './activity-entities.js';
@@ -61,8 +63,10 @@ export class ActivityHistory {
     for (let deleted = 0; ;) {
       const step = await this.attempt(() => this.#deleteStep(condition));
       deleted += step.deleted;
-      // Rows that are found and not deleted have been changed by hand: they would be found again and again.
+      // What was found and is still there was changed in between: it would be found again and again.
       if (step.found < STEP || step.deleted === 0) return deleted;
+      // On better-sqlite3 nothing of a step leaves this turn of the event loop: without a pause the process stands still.
+      await nextTurn();
     }
   }
 
@@ -78,7 +82,7 @@ export class ActivityHistory {
       .delete()
       .from(this.entities.activity)
       .where('id IN (:...ids)', { ids: ids.map(({ id }) => id) })
-      // In the same statement, whatever was read before.
+      // Again, in the same statement, whatever was read before.
       .andWhere('status IN (:...final)', { final: FINAL_STATUSES })
       .execute();
     return { found: ids.length, deleted: result.affected ?? ids.length };
@@ -103,23 +107,26 @@ export class ActivityHistory {
     return row && { endedAt: toNumber(row.ended_at), id: row.id };
   }
 
-  /** One step along the index, where a DISTINCT would read all of it. */
+  /** One step along the index, where a DISTINCT would read all of it, as would a look at each row's status. */
   async #scopeAfter(scope: string | null): Promise<string | null> {
-    const row = await this.attempt(() =>
-      this.#ended((query) => {
-        if (scope !== null) query.andWhere(`${ALIAS}.scope > :scope`, { scope });
-      })
-        .select(`MIN(${ALIAS}.scope)`, 'scope')
-        .getRawOne<{ scope: string | null }>(),
-    );
+    const row = await this.attempt(() => {
+      const query = this.#rows().where(`${ALIAS}.ended_at IS NOT NULL`);
+      if (scope !== null) query.andWhere(`${ALIAS}.scope > :scope`, { scope });
+      return query.select(`MIN(${ALIAS}.scope)`, 'scope').getRawOne<{ scope: string | null }>();
+    });
     return row?.scope ?? null;
   }
 
+  /** What may be deleted. The time alone does not say so: a row whose status is not one of ours is let alone. */
   #ended(condition: (query: WhereExpressionBuilder) => void) {
-    const query = this.dataSource
-      .createQueryBuilder(this.entities.activity, ALIAS)
-      .where(`${ALIAS}.ended_at IS NOT NULL`);
+    const query = this.#rows()
+      .where(`${ALIAS}.ended_at IS NOT NULL`)
+      .andWhere(`${ALIAS}.status IN (:...final)`, { final: FINAL_STATUSES });
     condition(query);
     return query;
+  }
+
+  #rows() {
+    return this.dataSource.createQueryBuilder(this.entities.activity, ALIAS);
   }
 }
