@@ -59,6 +59,42 @@ describe('JSON that is stored', () => {
     expect(stored({ text: 'é'.repeat(60) }, 100)).toEqual({ truncated: 'more than 100 bytes of JSON' });
   });
 
+  it('has of bytes their count, wherever they lie', () => {
+    const bytes = new Uint8Array(8_000_000);
+    expect(stored(bytes)).toBe('[8,000,000 bytes]');
+    const all = [
+      Buffer.from('abc'),
+      bytes.buffer,
+      new DataView(bytes.buffer, 5),
+      new Float64Array(2),
+      new SharedArrayBuffer(1),
+    ];
+    expect(stored({ all })).toEqual({
+      all: ['[3 bytes]', '[8,000,000 bytes]', '[7,999,995 bytes]', '[16 bytes]', '[1 bytes]'],
+    });
+  });
+
+  it('is not kept waiting for by bytes, long lists or lists of nothing', () => {
+    const truncated = { truncated: 'more than 65536 bytes of JSON' };
+    const zeros = Array(10_000_000).fill(0);
+    const values = [Buffer.alloc(64 * 1024 * 1024), zeros, Array(4_000_000_000), { toJSON: () => zeros }];
+    const started = performance.now();
+    const texts = values.map((value) => stored(value, 65_536));
+    expect(performance.now() - started).toBeLessThan(200);
+    expect(texts).toEqual(['[67,108,864 bytes]', truncated, truncated, truncated]);
+  });
+
+  it('may take just as many bytes as are allowed', () => {
+    for (const value of [[1, 2], [null, true, undefined], { a: 1, b: () => 1 }, 'é', [], {}]) {
+      const text = JSON.stringify(value);
+      const bytes = Buffer.byteLength(text);
+      expect([storableJson(value, bytes), bytes < 5 || stored(value, bytes - 1)]).toEqual([
+        text,
+        bytes < 5 || { truncated: `more than ${bytes - 1} bytes of JSON` },
+      ]);
+    }
+  });
+
   it('of an error has every text within bounds', () => {
     const error = { name: 'n'.repeat(300), message: 'm'.repeat(70_000), stack: 's'.repeat(70_000) };
     const { name, message, stack } = JSON.parse(storableError({ ...error, causes: [error] })) as typeof error;

@@ -1,3 +1,4 @@
+import { isAnyArrayBuffer } from 'node:util/types';
 import type { Json, StoredError } from '../model/activity.js';
 import { storableText } from './storable-text.js';
 
@@ -10,8 +11,8 @@ class TooLarge extends Error {}
 
 /**
  * Any value as JSON text that every database takes; never throws. What JSON cannot hold is made plain: a BigInt becomes
- * its digits, a cycle, a getter that throws and what lies deeper than 32 levels become a note. More than `maxBytes` are
- * replaced by an object that says so.
+ * its digits, a Buffer the count of its bytes; a cycle, a getter that throws and what lies deeper than 32 levels become a
+ * note. More than `maxBytes` are replaced by an object that says so.
  */
 export function storableJson(value: unknown, maxBytes: number): string {
   try {
@@ -82,13 +83,15 @@ function textWithin(text: string, place: Place): string {
   return storableText(text, text.length);
 }
 
-/** Ends the walk of a value as soon as it is known to be too large. */
+/** Ends the walk of a value as soon as it is known to be too large; `bytes` is what its JSON takes at least. */
 function spend({ budget }: Place, bytes: number): void {
   budget.left -= bytes;
   if (budget.left < 0) throw new TooLarge();
 }
 
 function objectWithin(value: object, place: Place): Json | undefined {
+  const bytes = byteLengthOf(value);
+  if (bytes !== undefined) return textWithin(`[${bytes.toLocaleString('en-US')} bytes]`, place);
   if (place.path.has(value)) return '[circular]';
   if (place.depth >= MAX_DEPTH) return `[deeper than ${MAX_DEPTH} levels]`;
   const toJson = read(value, 'toJSON');
@@ -96,11 +99,27 @@ function objectWithin(value: object, place: Place): Json | undefined {
   place.path.add(value);
   try {
     if (typeof toJson === 'function') return toPlain((toJson as () => unknown).call(value), inside);
-    if (Array.isArray(value)) return value.map((item: unknown) => toPlain(item, inside) ?? null);
-    return entriesWithin(value, inside);
+    return Array.isArray(value) ? itemsWithin(value, inside) : entriesWithin(value, inside);
   } finally {
     place.path.delete(value);
   }
+}
+
+/** Of a Buffer, a typed array, a DataView, an ArrayBuffer: as JSON each byte would be a number, or even a key. */
+function byteLengthOf(value: object): number | undefined {
+  return ArrayBuffer.isView(value) || isAnyArrayBuffer(value) ? value.byteLength : undefined;
+}
+
+function itemsWithin(values: readonly unknown[], place: Place): Json[] {
+  const plain: Json[] = [];
+  for (let index = 0; index < values.length; index++) {
+    if (index > 0) spend(place, 1);
+    const item = toPlain(read(values, index), place);
+    // Holes and functions too, or a list of nothing else would be walked to its end.
+    if (item === undefined) spend(place, 4);
+    plain.push(item ?? null);
+  }
+  return plain;
 }
 
 function entriesWithin(value: object, place: Place): Json {
@@ -113,9 +132,9 @@ function entriesWithin(value: object, place: Place): Json {
   return plain;
 }
 
-function read(value: object, key: string): unknown {
+function read(value: object, key: string | number): unknown {
   try {
-    return (value as Record<string, unknown>)[key];
+    return (value as Record<string | number, unknown>)[key];
   } catch {
     return '[unreadable]';
   }
