@@ -1,4 +1,4 @@
-import { errorLine, toStoredError } from './stored-error.js';
+import { errorLine, errorText, toStoredError } from './stored-error.js';
 
 describe('a stored error', () => {
   it('has a text for whatever was thrown', () => {
@@ -15,6 +15,7 @@ describe('a stored error', () => {
   it('shows the members of an aggregate and the chain of causes', () => {
     const error = new AggregateError([new Error('first'), new Error('second', { cause: 'root' })], 'both');
     expect(errorLine(toStoredError(error))).toBe('both (first; second (root))');
+    expect(errorText(error)).toBe('both (first; second (root))');
   });
 
   it('ends where causes run in a circle, and does not trip over getters that throw', () => {

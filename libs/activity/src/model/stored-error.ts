@@ -36,6 +36,11 @@ export function errorLine(error: StoredError): string {
   return causes.length === 0 ? error.message : `${error.message} (${causes.join('; ')})`;
 }
 
+/** The same, of whatever was thrown: for a message that says why. */
+export function errorText(thrown: unknown): string {
+  return errorLine(toStoredError(thrown));
+}
+
 function causesOf(error: object): unknown[] {
   const members = read(error, 'errors');
   const cause = read(error, 'cause');

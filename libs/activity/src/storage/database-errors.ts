@@ -1,4 +1,4 @@
-import { errorLine, toStoredError } from '../model/stored-error.js';
+import { errorText } from '../model/stored-error.js';
 
 /** SQLite: another connection writes, or the disk is full for the moment. */
 const SQLITE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|PROTOCOL)/;
@@ -55,7 +55,7 @@ export class NoConnectionError extends Error {
   readonly code = 'NO_CONNECTION';
 
   constructor(cause: unknown) {
-    super(errorLine(toStoredError(cause)), { cause });
+    super(errorText(cause), { cause });
   }
 }
 

@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import { ActivityError } from '../model/activity-error.js';
 import { ActivityStoreError } from '../model/errors.js';
-import { errorLine, toStoredError } from '../model/stored-error.js';
+import { errorText } from '../model/stored-error.js';
 import { createDatabase } from './create-database.js';
 import type { Database } from './database.js';
 import { isMissingTable } from './database-errors.js';
@@ -79,7 +79,7 @@ export class TrackerConnection {
       } catch (error) {
         if (ActivityError.is(error)) throw error;
         if (isMissingTable(error) && ++remakes <= MAX_REMAKES && (await this.remakeTables())) continue;
-        throw new ActivityStoreError(`The database did not do what the activity tracker asked: ${text(error)}`, {
+        throw new ActivityStoreError(`The database did not do what the activity tracker asked: ${errorText(error)}`, {
           cause: error,
         });
       }
@@ -111,7 +111,7 @@ export class TrackerConnection {
 
   async #open(): Promise<Database> {
     const database = createDatabase(this.#options(), this.#settings.tablePrefix, (error) =>
-      this.#logger.debug(`An idle connection of the activity tracker broke: ${text(error)}`),
+      this.#logger.debug(`An idle connection of the activity tracker broke: ${errorText(error)}`),
     );
     const retry = { patienceMs: OPEN_PATIENCE_MS, signal: this.#closing.signal };
     try {
@@ -123,7 +123,7 @@ export class TrackerConnection {
     } catch (error) {
       await database.close().catch(() => undefined);
       if (ActivityError.is(error)) throw error;
-      throw new ActivityStoreError(`The activity store could not be opened: ${text(error)}`, { cause: error });
+      throw new ActivityStoreError(`The activity store could not be opened: ${errorText(error)}`, { cause: error });
     }
   }
 
@@ -176,8 +176,4 @@ export class TrackerConnection {
 
 function closed(): ActivityStoreError {
   return new ActivityStoreError('The activity store is closed.');
-}
-
-function text(error: unknown): string {
-  return errorLine(toStoredError(error));
 }

@@ -1,7 +1,7 @@
 // Not the global: an app's test that fakes timers must not stop its tracker from writing.
 import { setImmediate } from 'node:timers';
 import { ActivityStoreError } from '../model/errors.js';
-import { errorLine, toStoredError } from '../model/stored-error.js';
+import { errorText } from '../model/stored-error.js';
 import type { CasResult } from './activity-store.js';
 import type { Database } from './database.js';
 import { isMissingTable, isTransient } from './database-errors.js';
@@ -112,7 +112,7 @@ export class WritePipeline {
       await this.#land(batch.slice(middle), retried);
     } else if (first?.write.poorer) {
       this.#parts.logger.warn(
-        `The database refused the ${first.write.kind} of activity ${first.write.id}, so less of it is stored: ${text(error)}`,
+        `The database refused the ${first.write.kind} of activity ${first.write.id}, so less of it is stored: ${errorText(error)}`,
       );
       first.write = first.write.poorer();
       await this.#land([first], retried);
@@ -125,7 +125,7 @@ export class WritePipeline {
     try {
       return await this.#parts.remakeTables();
     } catch (remakeError) {
-      this.#parts.logger.warn(`The activity tables could not be made again: ${text(remakeError)}`);
+      this.#parts.logger.warn(`The activity tables could not be made again: ${errorText(remakeError)}`);
       return false;
     }
   }
@@ -133,7 +133,7 @@ export class WritePipeline {
   #failsForNow(error: unknown, attempt: number): void {
     if (this.#isAway || attempt < ATTEMPTS_BEFORE_WARNING) return;
     this.#isAway = true;
-    this.#parts.logger.warn(`Activities cannot be written for now, and are kept until they can: ${text(error)}`);
+    this.#parts.logger.warn(`Activities cannot be written for now, and are kept until they can: ${errorText(error)}`);
   }
 
   #isBack(): void {
@@ -156,15 +156,11 @@ function refused(cause: unknown): ActivityStoreError {
   const wayOut = isMissingTable(cause)
     ? " Run the migrations (see ormconfig.ts: `npm run migration:run`), or set `migrations: 'run'`."
     : '';
-  return new ActivityStoreError(`The database refused a write of the activity tracker: ${text(cause)}.${wayOut}`, {
+  return new ActivityStoreError(`The database refused a write of the activity tracker: ${errorText(cause)}.${wayOut}`, {
     cause,
   });
 }
 
 function closed(): ActivityStoreError {
   return new ActivityStoreError('The activity store is closed: nothing more is written.');
-}
-
-function text(error: unknown): string {
-  return errorLine(toStoredError(error));
 }
