@@ -87,7 +87,7 @@ const schema = v.strictObject(
     tablePrefix: v.optional(
       v.custom<string>(
         (value) => typeof value === 'string' && /^[a-z_][a-z0-9_]{0,23}$|^$/.test(value),
-        'must be at most 24 characters of a-z, 0-9 and _',
+        'must be at most 24 characters of a-z, 0-9 and _, and begin with a letter or _',
       ),
       '',
     ),
