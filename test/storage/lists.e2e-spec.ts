@@ -157,6 +157,9 @@ describeEachDatabase('the history', (database) => {
       for (const status of ['sucess', ['failed', 'sucess'], 7]) {
         expect(await problemsOf({ status })).toEqual([invalid, expect.stringContaining("must be one of 'queued', ")]);
       }
+      const many = await problemsOf({ status: Array(1_000).fill('sucess') });
+      expect(many).toHaveLength(12);
+      expect(many.at(-1)).toBe('… and 990 more');
       expect(await problemsOf({ createdFrom: new Date('abc') })).toEqual([
         invalid,
         expect.stringContaining('must be a valid Date'),

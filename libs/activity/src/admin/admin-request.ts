@@ -1,6 +1,7 @@
 import { BadRequestException, ForbiddenException, UnsupportedMediaTypeException } from '@nestjs/common';
 import { ActivityNotFoundError } from '../index.js';
 import { readUuid } from './parameters.js';
+import { firstProblems, unknownNames } from './read-values.js';
 
 /** What the admin API reads of a request, on Express and on Fastify. */
 export interface AdminRequest {
@@ -56,14 +57,13 @@ export function cancelReasonOf(request: RoutedRequest): string | null {
   }
   const body = request.body ?? {};
   if (typeof body !== 'object' || Array.isArray(body)) throw new BadRequestException('The body must be a JSON object.');
-  const problems = Object.keys(body)
-    .filter((name) => name !== 'reason')
-    .map((name) => `unknown property ${JSON.stringify(name.slice(0, 60))} (allowed: reason)`);
+  const strangers = Object.keys(body).filter((name) => name !== 'reason');
+  const problems = unknownNames(strangers, ['reason'], 'property');
   const reason = (body as { reason?: unknown }).reason ?? null;
   if (reason !== null && (typeof reason !== 'string' || reason.length > MAX_REASON)) {
     problems.push(`\`reason\` must be text of at most ${MAX_REASON} characters`);
   }
-  if (problems.length > 0) throw new BadRequestException(problems);
+  if (problems.length > 0) throw new BadRequestException(firstProblems(problems));
   return reason === '' ? null : (reason as string | null);
 }
 

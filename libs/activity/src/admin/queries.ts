@@ -8,7 +8,7 @@ import {
   type MessageQuery,
 } from '../index.js';
 import { anyOf, anyOfThese, exactly, flag, time, uuid, wholeNumber, type Parameter } from './parameters.js';
-import { readValues } from './read-values.js';
+import { firstProblems, readValues } from './read-values.js';
 
 export type Parameters = Record<string, Parameter<unknown>>;
 type Read<P extends Parameters> = { -readonly [K in keyof P]?: v.InferOutput<P[K]['read']> };
@@ -88,7 +88,7 @@ function toFilter(given: Read<typeof FILTER_PARAMETERS>): ActivityFilter {
 
 /**
  * Reads the query from the URL itself, so that no query parser and no pipe of the app makes a difference.
- * @throws {ActivityQueryError} with all that is wrong.
+ * @throws {ActivityQueryError} with what is wrong, the first ten of it.
  */
 function read<P extends Parameters>(parameters: P, url: string): Read<P> {
   const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
@@ -102,6 +102,6 @@ function read<P extends Parameters>(parameters: P, url: string): Read<P> {
     const instead = several ? `give several as one list with commas, as in \`${name}=a,b\`` : 'give it once';
     problems.push(`\`${name}\` is given more than once: ${instead}`);
   }
-  if (problems.length > 0) throw new ActivityQueryError(problems);
+  if (problems.length > 0) throw new ActivityQueryError(firstProblems(problems));
   return values;
 }

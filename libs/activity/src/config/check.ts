@@ -2,6 +2,9 @@ import * as v from 'valibot';
 import { ActivityOptionError } from '../model/errors.js';
 import { toMilliseconds } from './duration.js';
 
+/** What is wrong with one value: a list of it may be as long as the list that was given. */
+const MAX_PROBLEMS = 10;
+
 /** A positive duration, given out in milliseconds. */
 export const duration = v.pipe(
   v.custom<number | string>(
@@ -45,10 +48,11 @@ export function checked<const S extends v.GenericSchema>(where: string, schema: 
   return v.parse(schema, options);
 }
 
-/** What is wrong with a value, a sentence each; empty when nothing is. */
+/** What is wrong with a value, a sentence each: the first ten, and how many more. Empty when nothing is. */
 export function problemsOf(schema: v.GenericSchema, value: unknown): string[] {
-  const result = v.safeParse(schema, value);
-  return result.success ? [] : result.issues.map((issue) => describe(issue, schema));
+  const issues = v.safeParse(schema, value).issues ?? [];
+  const problems = issues.slice(0, MAX_PROBLEMS).map((issue) => describe(issue, schema));
+  return issues.length > MAX_PROBLEMS ? [...problems, `… and ${issues.length - MAX_PROBLEMS} more`] : problems;
 }
 
 function describe(issue: v.BaseIssue<unknown>, schema: v.GenericSchema): string {
