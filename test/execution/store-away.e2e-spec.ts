@@ -1,9 +1,39 @@
+import { jest } from '@jest/globals';
 import { ActivityStoreError } from 'nestjs-activity';
-import { describeEachDatabase } from '../support/databases.js';
+import { MysqlDatabase } from '../../libs/activity/src/storage/mysql-database.js';
+import { PostgresDatabase } from '../../libs/activity/src/storage/postgres-database.js';
+import { SqliteDatabase } from '../../libs/activity/src/storage/sqlite-database.js';
+import { describeEachDatabase, type DatabaseKind } from '../support/databases.js';
 import { deferred } from '../support/deferred.js';
 import { holdWrites } from '../support/held-database.js';
 import { closeApps, trackedApp } from '../support/tracked-app.js';
 
+const BUSY = {
+  sqlite: ['SQLITE_BUSY'],
+  postgres: ['40P01', '40001'],
+  mariadb: ['ER_LOCK_DEADLOCK'],
+};
+const DATABASES = { sqlite: SqliteDatabase, postgres: PostgresDatabase, mariadb: MysqlDatabase };
+
+/**
+ * Makes the first `times` writes that have an end in them fail, as the driver would.
+ * @returns how many have failed so far.
+ */
+function endsFail(kind: DatabaseKind, code: string, times: number): () => number {
+  const database = DATABASES[kind].prototype as SqliteDatabase;
+  const { write } = database;
+  let faults = 0;
+  jest.spyOn(database, 'write').mockImplementation(function (this: SqliteDatabase, batch, retried) {
+    if (batch.settlements.length === 0 || faults >= times) return write.call(this, batch, retried);
+    faults++;
+    return Promise.reject(Object.assign(new Error(`made to fail with ${code}`), { code }));
+  });
+  return () => faults;
+}
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 afterEach(closeApps);
 
 describeEachDatabase('while the database takes no writes', (database) => {
@@ -52,6 +82,34 @@ describeEachDatabase('while the database takes no writes', (database) => {
     expect(await probe.settled(id)).toMatchObject({ status: 'succeeded', reason: null });
     expect(probe.count('settled', id)).toBe(1);
   });
+
+  it.each(BUSY[database.kind])('[C04] an end that fails with %s is written at the third attempt', async (code) => {
+    const { activities, probe, log } = await appWithHeldStore({ startTimeout: '10s' });
+    const faults = endsFail(database.kind, code, 2);
+    const value = {};
+    expect(await activities.run({ type: 'x' }, () => value)).toBe(value);
+    expect(await probe.settled('x')).toMatchObject({ status: 'succeeded', reason: null });
+    expect(faults()).toBe(2);
+    expect(probe.count('settled')).toBe(1);
+    expect(log.warnings()).toEqual([]);
+  });
+
+  it.each(BUSY[database.kind])(
+    '[C04] an end that fails with %s again and again is written when it can be',
+    async (code) => {
+      const { activities, probe } = await appWithHeldStore();
+      const value = {};
+      const faults = endsFail(database.kind, code, Infinity);
+      expect(await activities.run({ type: 'x' }, () => value)).toBe(value);
+      const { id } = await probe.started('x');
+      expect(probe.count('settled', id)).toBe(0);
+      expect(await probe.row(id)).toMatchObject({ status: 'running' });
+      expect(faults()).toBeGreaterThanOrEqual(2);
+      jest.restoreAllMocks();
+      expect(await probe.settled(id)).toMatchObject({ status: 'succeeded', reason: null });
+      expect(probe.count('settled', id)).toBe(1);
+    },
+  );
 
   it('a start is refused where the policy says so, without calling the work, and its row says why', async () => {
     const { activities, probe, hold } = await appWithHeldStore();
