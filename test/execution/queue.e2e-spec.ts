@@ -111,7 +111,7 @@ describe('waiting for an end', () => {
     expect(await met).toMatchObject({ status: 'succeeded' });
     expect(await activities.waitFor(id.toUpperCase())).toMatchObject({ status: 'succeeded' });
     await expect(activities.waitFor('abc')).rejects.toMatchObject({ code: 'ACTIVITY_NOT_FOUND' });
-    expect(() => activities.waitFor(id, { timeout: -1 })).toThrow(/`timeout` is -1/);
+    await expect(activities.waitFor(id, { timeout: -1 })).rejects.toThrow(/`timeout` is -1/);
   });
 
   it('tracks a signal that follows the activity and another', async () => {

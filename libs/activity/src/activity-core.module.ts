@@ -30,6 +30,7 @@ import type { ActivityStore } from './storage/activity-store.js';
 import { SqlActivityStore } from './storage/sql-activity-store.js';
 import { ActivityInterceptor } from './tracking/activity.interceptor.js';
 import { readyTrackedInstances } from './tracking/tracked-instances.js';
+import { noteTracker } from './tracking/untracked-calls.js';
 
 const ACTIVITY_STORE = Symbol('ActivityStore');
 /** How long the last writes may take when the application stops. */
@@ -39,6 +40,8 @@ const logger = new Logger('Activity');
 /** Opens the store before the app's own start-up hooks run, and closes it after all others. */
 @Injectable()
 class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
+  private stopTracking: (() => void) | undefined;
+
   constructor(
     @Inject(ActivityRunner) private readonly runner: ActivityRunner,
     @Inject(ACTIVITY_STORE) private readonly store: ActivityStore,
@@ -51,6 +54,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
   async onModuleInit(): Promise<void> {
     const cores = [...this.modules.values()].filter((module) => module.metatype === ActivityCoreModule);
     if (cores.length > 1) throw new ActivityModuleDuplicateError();
+    this.stopTracking = noteTracker();
     readyTrackedInstances(this.discovery, this.runner);
     await this.store.open();
   }
@@ -60,6 +64,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.stopTracking?.();
     await this.store.close(CLOSE_TIMEOUT_MS);
     this.events.close();
     this.bus.close();

@@ -1,5 +1,6 @@
 import type { ActivityBus } from './bus/activity-bus.js';
 import { checkActivityOptions, type ActivityOptions } from './config/activity.options.js';
+import { checkCancelOptions, type CancelOptions } from './config/cancel.options.js';
 import { toMilliseconds, type Duration } from './config/duration.js';
 import { createActivityHandle, type ActivityHandle } from './execution/activity-handle.js';
 import type { ActivityContext } from './execution/activity-context.js';
@@ -7,7 +8,7 @@ import type { ActivityEvents, ActivityListener } from './execution/activity-even
 import type { ActivityRunner } from './execution/activity-runner.js';
 import { requestCancel, type CancelReceipt } from './execution/request-cancel.js';
 import { waitForEnd } from './live/wait-for-end.js';
-import { toActor, type Activity, type ActivityMessage, type Actor } from './model/activity.js';
+import { toActor, type Activity, type ActivityMessage } from './model/activity.js';
 import { ActivityNotFoundError, ActivityOptionError, ActivityQueryError } from './model/errors.js';
 import type {
   ActivityFilter,
@@ -17,15 +18,6 @@ import type {
   MessageQuery,
   PruneResult,
 } from './storage/activity-store.js';
-
-export interface CancelOptions {
-  /** Who asks; text is taken as the id. */
-  by?: Actor | string | null;
-  /** Why, in their words: up to 2,000 characters. */
-  reason?: string | null;
-  /** `requested` (default): answer when the request is written. `settled`: when the activity has ended. */
-  wait?: 'requested' | 'settled';
-}
 
 /** Work that goes on after the call that started it. */
 export interface BackgroundActivity<T> {
@@ -86,7 +78,8 @@ export class ActivityService {
    * Asks an activity to stop: the fact is written first, then its signal aborts. Asking twice is harmless.
    * @throws {ActivityNotFoundError}, {ActivityAlreadySettledError} (too late), {ActivityNotCancellableError}.
    */
-  async cancel(id: string, { by, reason, wait = 'requested' }: CancelOptions = {}): Promise<CancelReceipt> {
+  async cancel(id: string, options: CancelOptions = {}): Promise<CancelReceipt> {
+    const { by, reason, wait = 'requested' } = checkCancelOptions(options);
     const receipt = await requestCancel(id, this.#parts, {
       requestedAt: new Date(),
       by: toActor(by),
@@ -121,7 +114,7 @@ export class ActivityService {
    * @param options.timeout default: none. @param options.signal stops the waiting, not the activity.
    * @throws {ActivityNotFoundError}, {ActivityWaitTimeoutError}, the signal's reason.
    */
-  waitFor(id: string, { timeout, signal }: { timeout?: Duration; signal?: AbortSignal } = {}): Promise<Activity> {
+  async waitFor(id: string, { timeout, signal }: { timeout?: Duration; signal?: AbortSignal } = {}): Promise<Activity> {
     const timeoutMs = timeout === undefined ? undefined : toMilliseconds(timeout);
     if (timeout !== undefined && timeoutMs === undefined) {
       throw new ActivityOptionError('waitFor', [

@@ -1,5 +1,6 @@
 export { ActivityModule } from './activity.module.js';
-export { ActivityService, type BackgroundActivity, type CancelOptions } from './activity.service.js';
+export { ActivityService, type BackgroundActivity } from './activity.service.js';
+export type { CancelOptions } from './config/cancel.options.js';
 export type {
   ActivityModuleOptions,
   ActorCall,

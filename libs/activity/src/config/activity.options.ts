@@ -1,3 +1,4 @@
+import { validate } from 'uuid';
 import * as v from 'valibot';
 import type { Actor, JsonObject, Resource } from '../model/activity.js';
 import { callable, checked, duration, name, oneOf, positiveInteger, truth } from './check.js';
@@ -94,8 +95,13 @@ export const batchId = v.custom<string>(
   'must be 1 to 64 characters of A-Z a-z 0-9 . _ : -',
 );
 
+const activityId = v.pipe(
+  v.custom<string>((value) => typeof value === 'string' && validate(value), 'must be the id of an activity, a UUID'),
+  v.transform((value) => value.toLowerCase()),
+);
+
 const limit = v.strictObject({ key: name(191), max: positiveInteger }, 'must be { key, max }');
-const actor = v.custom<Actor | string>(
+export const actor = v.custom<Actor | string>(
   (value) => isName(value) || (typeof value === 'object' && value !== null && isName((value as Actor).id)),
   'must be { id, name? } with a non-empty text id, or that id',
 );
@@ -126,7 +132,7 @@ export const activityOptionEntries = {
   actor: v.nullish(actor),
   scope: v.optional(name(64)),
   batchId: v.nullish(batchId),
-  parentId: v.nullish(name(36)),
+  parentId: v.nullish(activityId),
   metadata: v.optional(jsonObject),
   timeout: v.optional(duration),
   queueTimeout: v.optional(duration),

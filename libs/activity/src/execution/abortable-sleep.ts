@@ -1,15 +1,23 @@
+import { whenAborted } from './linked-signal.js';
+import { afterDelay } from './long-timeout.js';
+
 /** Waits; rejects with the signal's own reason (not an AbortError around it) as soon as it aborts. */
 export function abortableSleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason as Error);
-    const leave = (): void => {
-      clearTimeout(timer);
-      reject(signal!.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', leave);
+    if (signal?.aborted) {
+      reject(signal.reason as Error);
+      return;
+    }
+    let stopListening = (): void => undefined;
+    const wake = (): void => {
+      stopListening();
       resolve();
-    }, ms);
-    signal?.addEventListener('abort', leave, { once: true });
+    };
+    const stopTimer = afterDelay(ms, wake, { keepsAlive: true });
+    if (!signal) return;
+    stopListening = whenAborted(signal, () => {
+      stopTimer();
+      reject(signal.reason as Error);
+    });
   });
 }

@@ -1,6 +1,6 @@
+import type { Activity } from '../model/activity.js';
 import type { ActivityEvent, ActivityEventName } from '../model/events.js';
 import { errorLine, toStoredError } from '../model/stored-error.js';
-import type { RunningActivity } from './running-activity.js';
 
 export type ActivityListener = (event: ActivityEvent) => void | Promise<void>;
 
@@ -21,9 +21,9 @@ export class ActivityEvents {
     return () => void this.#listeners.delete(own);
   }
 
-  emit(name: ActivityEventName, activity: RunningActivity): void {
+  emit(name: ActivityEventName, activity: Activity): void {
     if (this.#listeners.size === 0) return;
-    const event = { name, activity: activity.record.snapshot() };
+    const event = { name, activity };
     for (const listener of this.#listeners) void this.#tell(listener, event);
   }
 

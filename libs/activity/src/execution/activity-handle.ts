@@ -1,6 +1,7 @@
 import { cancellationOf } from '../model/cancellation.js';
 import type { Json } from '../model/activity.js';
 import { outcomeOf } from '../model/outcome.js';
+import { statusAfterAbort } from '../model/reasons.js';
 import { toStoredError } from '../model/stored-error.js';
 import type { ActivityContext } from './activity-context.js';
 import { withinActivity } from './ambient-activity.js';
@@ -14,7 +15,7 @@ export interface ActivityHandle extends ActivityContext {
   /** `result` is kept where `keepResult` says so. */
   succeed(result?: Json): Promise<boolean>;
   fail(error: unknown): Promise<boolean>;
-  /** Settles as cancelled, with the reason of the signal (or `user`, where it has not aborted). */
+  /** Settles as the signal's reason says (a deadline has failed); as cancelled by a user where it has not aborted. */
   cancelled(): Promise<boolean>;
   /** Without an error: succeeded. With one: what follows from the signal's reason. A message becomes the last line. */
   settle(error?: unknown, options?: { message?: string }): Promise<boolean>;
@@ -36,8 +37,10 @@ export function createActivityHandle(activity: RunningActivity, keepResult: bool
     ...activity.context,
     succeed,
     fail,
-    cancelled: () =>
-      end(activity.settle({ status: 'cancelled', reason: cancellationOf(activity.signal)?.abortReason ?? 'user' }, {})),
+    cancelled: () => {
+      const reason = cancellationOf(activity.signal)?.abortReason ?? 'user';
+      return end(activity.settle({ status: statusAfterAbort(reason), reason }, {}));
+    },
     settle: (...[error, options]: [unknown?, { message?: string }?]) => {
       if (options?.message !== undefined) activity.record.message(error ? 'error' : 'info', options.message);
       return error === undefined || error === null ? succeed() : fail(error);

@@ -11,6 +11,7 @@ import type {
 } from '../model/activity.js';
 import type { Outcome } from '../model/outcome.js';
 import type { ActivityStatus } from '../model/statuses.js';
+import { errorLine, toStoredError } from '../model/stored-error.js';
 import type { ActivityStore, CancelFact, CasResult, NewActivity, Ownership } from '../storage/activity-store.js';
 import { ActivityLog, type LogLimits } from './activity-log.js';
 import { afterDelay } from './long-timeout.js';
@@ -90,8 +91,9 @@ export class ActivityRecord {
     return this.#status;
   }
 
+  /** A copy: changing it changes nothing here. */
   get metadata(): Readonly<JsonObject> {
-    return this.#metadata;
+    return { ...this.#metadata };
   }
 
   /** Writes the first row. Rejects when the store refuses it for good; waits as long as the store is away. */
@@ -137,11 +139,16 @@ export class ActivityRecord {
     this.#change();
   }
 
-  /** Merges at the top level; a key set to undefined stays as it is. */
+  /** Merges at the top level. Never throws: a patch whose getters do is left out, and a line says so. */
   mergeMetadata(patch: JsonObject): void {
     if (this.#late('metadata')) return;
-    this.#metadata = { ...this.#metadata, ...patch };
-    this.#change();
+    try {
+      this.#metadata = { ...this.#metadata, ...patch };
+      this.#change();
+    } catch (error) {
+      const why = errorLine(toStoredError(error));
+      this.message('warn', `Metadata is left out, since it could not be read: ${why}`, 'activity');
+    }
   }
 
   message(level: MessageLevel, text: string, source: MessageSource = 'log'): void {

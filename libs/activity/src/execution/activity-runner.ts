@@ -8,6 +8,7 @@ import { createRunningActivity } from './activity-factory.js';
 import { Admission } from './admission.js';
 import { ambientActivity, withinActivity } from './ambient-activity.js';
 import type { ConcurrencyLimiter } from './concurrency-limiter.js';
+import { finishLate } from './finish-late.js';
 import { followResult } from './follow-result.js';
 import type { RunRequest } from './run-request.js';
 import { RunningActivities } from './running-activities.js';
@@ -41,13 +42,14 @@ export class ActivityRunner {
     this.#admission = new Admission(parts);
     this.#listener = {
       settled: (activity, result) => this.#settled(activity, result),
+      abandoned: (activity) => this.running.abandon(activity),
       released: (activity) => this.running.delete(activity),
       debug: (text) => parts.logger.debug(text),
       warn: (text) => parts.logger.warn(text),
     };
   }
 
-  /** From now on nothing is started. */
+  /** From now on nothing is started, but for the children of what runs. */
   stop(): void {
     this.#stopping = true;
   }
@@ -96,12 +98,15 @@ export class ActivityRunner {
    *   activity was aborted before its body.
    */
   async begin(request: RunRequest): Promise<RunningActivity> {
-    if (this.#stopping) throw new ActivityShutDownError(request.options.type);
-    const activity = createRunningActivity(request, this.#parentOf(request), {
+    const parent = this.#parentOf(request);
+    // What runs may finish while the application stops, with all that it takes to finish.
+    if (this.#stopping && !parent) throw new ActivityShutDownError(request.options.type);
+    const activity = createRunningActivity(request, parent, {
       ...this.#parts,
       listener: this.#listener,
     });
     this.running.add(activity);
+    request.onCreated?.(activity);
     try {
       await this.#admission.admit(activity, request);
     } catch (error) {
@@ -122,7 +127,7 @@ export class ActivityRunner {
 
   #settled(activity: RunningActivity, result: CasResult): void {
     if (result.won) {
-      this.#parts.events.emit('settled', activity);
+      this.#parts.events.emit('settled', activity.record.snapshot());
       this.#parts.bus.publish({ kind: 'settled', activityId: activity.id });
       return;
     }
@@ -130,12 +135,13 @@ export class ActivityRunner {
       this.#parts.logger.warn(`The row of activity ${activity.id} was deleted while it ran; its end is not recorded.`);
     } else {
       this.#parts.logger.debug(`Activity ${activity.id} had already ended as "${result.status}"; that stands.`);
+      void this.#tellForeignEnd(activity.id);
     }
   }
-}
 
-/** The row was settled without the body. When the body does come back, it gives back its slot. */
-function finishLate(activity: RunningActivity, work: Promise<unknown>): void {
-  const finish = (): void => void activity.finish({ ok: true, value: undefined });
-  work.then(finish, finish);
+  /** Somebody else settled it: those who listen here hear how. */
+  async #tellForeignEnd(id: string): Promise<void> {
+    const row = await this.#parts.store.get(id).catch(() => null);
+    if (row) this.#parts.events.emit('settled', row);
+  }
 }

@@ -41,7 +41,7 @@ export class Admission {
     await this.#recordStart(activity, startsAtOnce ? 'running' : 'queued', options.onStoreFailure);
     onRecorded?.(activity);
     for (const note of notes ?? []) activity.record.message('warn', note, 'activity');
-    this.parts.events.emit(startsAtOnce ? 'started' : 'queued', activity);
+    this.parts.events.emit(startsAtOnce ? 'started' : 'queued', activity.record.snapshot());
     if (place && !startsAtOnce && !activity.signal.aborted) await this.#waitForSlot(activity, place, options);
     await activity.whenNoCancelIsPending();
     await refuseIfAborted(activity);
@@ -118,7 +118,7 @@ export class Admission {
     const granted: CasResult = await withinTime(activity.record.grant(), this.parts.settings.startTimeout, {
       won: true,
     });
-    if (granted.won) return this.parts.events.emit('started', activity);
+    if (granted.won) return this.parts.events.emit('started', activity.record.snapshot());
     // Someone else was first. A row that is gone was deleted by hand: the work was asked for, so it runs.
     if (granted.status === null || !isFinalStatus(granted.status)) return;
     const row = await this.parts.store.get(activity.id).catch(() => null);

@@ -1,9 +1,9 @@
 import { afterDelay } from './long-timeout.js';
 
 /** Resolves with what `promise` gives, or with `late` once `timeoutMs` is over; a rejection passes through. */
-export function withinTime<T, L>(promise: Promise<T>, timeoutMs: number, late: L): Promise<T | L> {
+export function withinTime<T, L>(promise: PromiseLike<T>, timeoutMs: number, late: L): Promise<T | L> {
   return new Promise((resolve, reject) => {
     const giveUp = afterDelay(timeoutMs, () => resolve(late));
-    promise.then(resolve, reject).finally(giveUp);
+    Promise.resolve(promise).then(resolve, reject).finally(giveUp);
   });
 }

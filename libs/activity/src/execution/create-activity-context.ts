@@ -33,8 +33,17 @@ export function createActivityContext(record: ActivityRecord, signal: AbortSigna
   } satisfies ActivityContext);
 }
 
+/** Never throws: what an object does while it is looked at must not end the work that logs it. */
 function lineOf(message: unknown): string {
   if (typeof message === 'string') return message;
+  try {
+    return described(message);
+  } catch {
+    return '[a value that cannot be shown]';
+  }
+}
+
+function described(message: unknown): string {
   if (typeof message === 'object' && message !== null && 'stack' in message) return errorLine(toStoredError(message));
   return inspect(message, { breakLength: Infinity, depth: 4, maxStringLength: 8192 });
 }

@@ -1,33 +1,50 @@
-import { Observable } from 'rxjs';
+import { Observable, type Subscriber } from 'rxjs';
+import { ActivityCancelledError } from '../model/cancellation.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityRunner } from './activity-runner.js';
 import { withinActivity } from './ambient-activity.js';
 import { subscribeWithin } from './follow-observable.js';
 import type { RunRequest } from './run-request.js';
 
-/** An Observable whose every subscription is one activity: it starts with it, and settles with its end. */
+export type ObservableBody<T> = (activity: ActivityContext) => Observable<T>;
+
+/**
+ * An Observable whose every subscription is one activity: it starts with it, and settles with its end. One that is left
+ * before its start (while it waits for a slot, say) is cancelled, and its body is not called.
+ */
 export function observeRun<T>(
   runner: ActivityRunner,
   request: () => Promise<RunRequest>,
-  body: (activity: ActivityContext) => Observable<T>,
+  body: ObservableBody<T>,
 ): Observable<T> {
   return new Observable<T>((subscriber) => {
-    let teardown: (() => void) | undefined;
-    void (async () => {
+    let leave = (): void => undefined;
+    const start = async (): Promise<void> => {
+      const asked = await request();
+      if (subscriber.closed) return;
+      const activity = await runner.begin({
+        ...asked,
+        onCreated: (created) => {
+          leave = () => void created.abort(new ActivityCancelledError('client_disconnected', created.id));
+        },
+      });
       try {
-        const activity = await runner.begin(await request());
-        try {
-          const source = withinActivity(activity, () => body(activity.context));
-          teardown = subscribeWithin(activity, source, subscriber);
-        } catch (error) {
-          await activity.finish({ ok: false, error });
-          throw error;
-        }
-        if (subscriber.closed) teardown();
+        leave = subscribeWithin(
+          activity,
+          withinActivity(activity, () => body(activity.context)),
+          subscriber,
+        );
       } catch (error) {
-        subscriber.error(error);
+        await activity.finish({ ok: false, error });
+        throw error;
       }
-    })();
-    return () => teardown?.();
+    };
+    start().catch((error: unknown) => tell(subscriber, error));
+    return () => leave();
   });
+}
+
+/** A subscriber that has left wants no error, and RxJS would report it as unhandled. */
+function tell(subscriber: Subscriber<unknown>, error: unknown): void {
+  if (!subscriber.closed) subscriber.error(error);
 }

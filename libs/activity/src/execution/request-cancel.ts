@@ -42,15 +42,15 @@ async function writeThenAbort(
   const result = await write(id, local, parts, fact);
   switch (result.outcome) {
     case 'requested':
-      if (local?.cancel(fact)) parts.events.emit('cancelling', local);
+      if (local?.cancel(fact)) parts.events.emit('cancelling', local.record.snapshot());
       else parts.bus.publish({ kind: 'cancel', activityId: result.activity.id });
       break;
     case 'repeated':
       local?.cancel(result.activity.cancel ?? fact);
       break;
     case 'cancelled':
-      if (local?.takeOver('cancelled', fact)) parts.events.emit('settled', local);
-      parts.bus.publish({ kind: 'settled', activityId: result.activity.id });
+      if (local) local.takeOver('cancelled', fact);
+      else parts.bus.publish({ kind: 'settled', activityId: result.activity.id });
       break;
     case 'settled':
       throw new ActivityAlreadySettledError(id, result.activity.status as FinalStatus);
@@ -72,6 +72,7 @@ async function write(
   const away = Symbol('the store is away');
   const result = await withinTime(store.requestCancel(id, fact), runner.settings.startTimeout, away).catch(() => away);
   if (typeof result === 'object' && result.outcome !== 'unknown') return result;
+  if (local.settled) return { outcome: 'settled', activity: local.record.snapshot() };
   if (!local.record.identity.cancellable) return { outcome: 'refused', activity: local.record.snapshot() };
   local.record.cancelling(fact);
   return { outcome: 'requested', activity: local.record.snapshot() };

@@ -8,6 +8,8 @@ export interface RunRequest {
   origin?: Origin;
   /** What went wrong before the start (an option's function that threw): becomes warnings in the log. */
   notes?: readonly string[];
+  /** Called at once, before anything is written: for those who may have to abort it while it starts. */
+  onCreated?: (activity: RunningActivity) => void;
   /** Called once the start is recorded, before a slot is waited for. */
   onRecorded?: (activity: RunningActivity) => void;
 }

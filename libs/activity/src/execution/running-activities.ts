@@ -1,21 +1,33 @@
 import type { RunningActivity } from './running-activity.js';
 
-/** The activities whose body this application runs, or that wait in it. */
+/**
+ * The activities of this application whose body runs or waits. One that was settled without its body stays known until
+ * the body ends, so that what it still starts is its child; a shutdown does not wait for it.
+ */
 export class RunningActivities {
   readonly #byId = new Map<string, RunningActivity>();
+  readonly #managed = new Set<RunningActivity>();
   #whenEmpty: (() => void)[] = [];
 
+  /** How many are not settled yet, or whose body can still be waited for. */
   get size(): number {
-    return this.#byId.size;
+    return this.#managed.size;
   }
 
   add(activity: RunningActivity): void {
     this.#byId.set(activity.id, activity);
+    this.#managed.add(activity);
   }
 
+  /** The body has ended. */
   delete(activity: RunningActivity): void {
     this.#byId.delete(activity.id);
-    if (this.#byId.size > 0) return;
+    this.abandon(activity);
+  }
+
+  /** Settled without its body: nobody waits for it any more. */
+  abandon(activity: RunningActivity): void {
+    if (!this.#managed.delete(activity) || this.#managed.size > 0) return;
     for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
 
@@ -24,10 +36,10 @@ export class RunningActivities {
   }
 
   all(): RunningActivity[] {
-    return [...this.#byId.values()];
+    return [...this.#managed];
   }
 
-  /** Resolves when the last body has ended. */
+  /** Resolves when nothing is left to wait for. */
   whenEmpty(): Promise<void> {
     return this.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenEmpty.push(resolve));
   }

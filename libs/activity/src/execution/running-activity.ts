@@ -1,4 +1,10 @@
-import { ActivityCancelledError, ActivityDeadlineError, cancellationOf } from '../model/cancellation.js';
+import { setMaxListeners } from 'node:events';
+import {
+  ActivityCancelledError,
+  ActivityDeadlineError,
+  ActivityOwnerLostError,
+  cancellationOf,
+} from '../model/cancellation.js';
 import type { Json, MessageLevel } from '../model/activity.js';
 import { errorLine, toStoredError } from '../model/stored-error.js';
 import { outcomeOf, type Completion, type Outcome } from '../model/outcome.js';
@@ -24,7 +30,9 @@ export interface RunningActivityOptions {
 /** Told to the runner, which owns what is shared: the registry, events and the log of the application. */
 export interface RunningActivityListener {
   settled(activity: RunningActivity, result: CasResult): void;
-  /** Nothing is left to manage: the body has ended, or the row was settled without it. May be told twice. */
+  /** The row was settled without the body, which has ignored its signal. */
+  abandoned(activity: RunningActivity): void;
+  /** The body has ended. */
   released(activity: RunningActivity): void;
   debug(text: string): void;
   warn(text: string): void;
@@ -57,6 +65,8 @@ export class RunningActivity {
   ) {
     this.whenForced = new Promise<never>((_resolve, reject) => (this.#rejectForced = reject));
     this.whenForced.catch(() => undefined);
+    // As many may listen as the work has parts: more than ten are no leak here.
+    setMaxListeners(0, this.signal);
     this.context = createActivityContext(record, this.signal);
   }
 
@@ -66,6 +76,11 @@ export class RunningActivity {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** How long work may go on that nobody waits for any more, in milliseconds. */
+  get grace(): number {
+    return this.options.cancelGrace;
   }
 
   get settled(): boolean {
@@ -91,7 +106,9 @@ export class RunningActivity {
 
   /** A signal that aborts with the activity's, or with `parent`; it listens to neither once the body has ended. */
   deriveSignal(parent?: AbortSignal): AbortSignal {
+    if (this.#ended) return this.signal;
     const derived = new AbortController();
+    setMaxListeners(0, derived.signal);
     for (const signal of parent ? [this.signal, parent] : [this.signal]) {
       this.#releasers.push(whenAborted(signal, () => derived.abort(signal.reason)));
     }
@@ -142,7 +159,7 @@ export class RunningActivity {
         { status, reason: status === 'cancelled' ? 'forced' : cancellation.abortReason },
         {},
       );
-      void settled.then(() => this.listener.released(this));
+      void settled.then(() => this.listener.abandoned(this));
     }
     this.#rejectForced(cancellation);
   }
@@ -150,14 +167,14 @@ export class RunningActivity {
   /** The row was settled by someone else while the activity waited: takes that over, once, and writes nothing. */
   takeOver(status: FinalStatus, fact: CancelFact | null): boolean {
     if (this.settled) return false;
-    const cancellation = new ActivityCancelledError(
-      status === 'cancelled' ? 'user' : 'owner_lost',
-      this.id,
-      fact ?? {},
-    );
+    const cancellation =
+      status === 'cancelled'
+        ? new ActivityCancelledError('user', this.id, fact ?? {})
+        : new ActivityOwnerLostError(this.id);
     this.record.close({ status, reason: cancellation.abortReason }, fact);
     this.#settlement = Promise.resolve({ won: true });
     this.#controller.abort(cancellation);
+    this.listener.settled(this, { won: true });
     return true;
   }
 
@@ -217,12 +234,13 @@ export class RunningActivity {
   #release(): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const release of this.#releasers) release();
+    for (const release of this.#releasers.splice(0)) release();
     this.#place?.leave();
     this.listener.released(this);
   }
 }
 
 function levelOf(cancellation: ActivityCancelledError): MessageLevel {
-  return statusAfterAbort(cancellation.abortReason) === 'failed' ? 'error' : 'warn';
+  // A cancel is no trouble: as a warning it would look like one of the work's own.
+  return statusAfterAbort(cancellation.abortReason) === 'failed' ? 'error' : 'info';
 }

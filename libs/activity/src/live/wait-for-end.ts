@@ -1,4 +1,4 @@
-import { filter, firstValueFrom, fromEvent, merge, timer, type Observable } from 'rxjs';
+import { NEVER, Subject, filter, firstValueFrom, fromEvent, merge, takeUntil, timer, type Observable } from 'rxjs';
 import type { ActivityBus } from '../bus/activity-bus.js';
 import type { Activity } from '../model/activity.js';
 import { ActivityNotFoundError, ActivityWaitTimeoutError } from '../model/errors.js';
@@ -27,23 +27,30 @@ export async function waitForEnd(
   for (;;) {
     signal?.throwIfAborted();
     // Listen first, then read: an end between the two is not missed.
-    const woken = nextHint(id, bus.notices, Math.min(POLL_MS, Math.max(0, deadline - Date.now())), signal);
-    const activity = await store.get(id);
-    if (!activity) throw new ActivityNotFoundError(id);
-    if (isFinalStatus(activity.status)) return activity;
-    if (Date.now() >= deadline) throw new ActivityWaitTimeoutError(id, activity.status, timeoutMs!);
-    await woken;
+    const enough = new Subject<void>();
+    const woken = nextHint(id, bus.notices, {
+      withinMs: Math.min(POLL_MS, Math.max(0, deadline - Date.now())),
+      signal,
+      enough,
+    });
+    try {
+      const activity = await store.get(id);
+      if (!activity) throw new ActivityNotFoundError(id);
+      if (isFinalStatus(activity.status)) return activity;
+      if (Date.now() >= deadline) throw new ActivityWaitTimeoutError(id, activity.status, timeoutMs!);
+      await woken;
+    } finally {
+      enough.next();
+    }
   }
 }
 
 function nextHint(
   id: string,
   notices: ActivityBus['notices'],
-  withinMs: number,
-  signal: AbortSignal | undefined,
+  { withinMs, signal, enough }: { withinMs: number; signal: AbortSignal | undefined; enough: Observable<void> },
 ): Promise<unknown> {
   const ours: Observable<unknown> = notices.pipe(filter((notice) => notice.activityId === id.toLowerCase()));
-  return firstValueFrom(merge(ours, timer(withinMs), ...(signal ? [fromEvent(signal, 'abort')] : [])), {
-    defaultValue: undefined,
-  });
+  const aborted = signal ? fromEvent(signal, 'abort') : NEVER;
+  return firstValueFrom(merge(ours, timer(withinMs), aborted).pipe(takeUntil(enough)), { defaultValue: undefined });
 }

@@ -7,8 +7,8 @@ import { ActivityShutdownError } from '../model/cancellation.js';
 const CLEAN_UP_MS = 2_000;
 
 /**
- * Ends what runs when the application stops: nothing new is started, running work has `shutdownGrace` to finish, then
- * its signal aborts with the reason `shutdown`, and what ignores that is settled as `interrupted` without it.
+ * Ends what runs when the application stops: nothing new is started and what waits for a slot is interrupted; running
+ * work has `shutdownGrace` to finish (and may start what it needs for that), then its signal aborts with the reason `shutdown`, and what ignores that is settled as `interrupted` without it.
  */
 export async function endRunningActivities(
   runner: ActivityRunner,
@@ -17,6 +17,12 @@ export async function endRunningActivities(
 ): Promise<void> {
   runner.stop();
   const { running } = runner;
+  // What waits for a slot has not begun, and must not begin now; a child is waited for by its parent.
+  for (const activity of running.all()) {
+    if (activity.record.status === 'queued' && activity.ancestorIds.length === 0) {
+      activity.abort(new ActivityShutdownError(activity.id));
+    }
+  }
   if (running.size === 0) return;
   logger.log(`Stopping: ${running.size} activities may finish within ${settings.shutdownGrace} ms.`);
   await withinTime(running.whenEmpty(), settings.shutdownGrace, undefined);

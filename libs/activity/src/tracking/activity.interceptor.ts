@@ -14,22 +14,22 @@ import { trackedMethodOf } from './tracked-methods.js';
 
 /**
  * Hands what only the request knows to the wrapper of the handler, which starts the activity after guards and pipes.
- * Global, and nothing but a property read for handlers that are not tracked.
+ * Global, and nothing but a look-up for handlers that are not tracked.
  * @throws {BadRequestException} for a malformed `Activity-Batch-Id` header.
  */
 @Injectable()
 export class ActivityInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const handler = context.getHandler() as (...args: never[]) => unknown;
-    if (!trackedMethodOf(handler)) return next.handle();
+    const method = trackedMethodOf(context.getClass().prototype as object, handler);
+    if (!method) return next.handle();
     const request = requestOf(context);
     const ticket = {
-      handler,
+      original: method.original,
       context,
       request,
       origin: originOf(context, request),
       batchId: batchIdOf(request),
-      taken: false,
     };
     // Nest binds the handler's call to the async context in which `handle` is called.
     return withTicket(ticket, () => next.handle());

@@ -1,27 +1,35 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ExecutionContext } from '@nestjs/common';
+import { ambientActivity } from '../execution/ambient-activity.js';
+import type { RunningActivity } from '../execution/running-activity.js';
 import type { Origin } from '../model/activity.js';
+import type { TrackedMethod } from './tracked-methods.js';
 
-/** What the interceptor knows of a call, waiting for the wrapper of the handler that it names. */
+/** What the interceptor knows of a call, for the wrapper of the method that it names. */
 export interface CallTicket {
-  handler: unknown;
+  original: TrackedMethod['original'];
   context: ExecutionContext;
   request: unknown;
   origin: Origin;
   batchId?: string;
-  taken: boolean;
 }
 
-const tickets = new AsyncLocalStorage<CallTicket>();
+interface IssuedTicket extends CallTicket {
+  /** The activity around the call itself; within the call's own activity there is another. */
+  around: RunningActivity | undefined;
+}
+
+const tickets = new AsyncLocalStorage<IssuedTicket>();
 
 export function withTicket<T>(ticket: CallTicket, work: () => T): T {
-  return tickets.run(ticket, work);
+  return tickets.run({ ...ticket, around: ambientActivity() }, work);
 }
 
-/** The ticket of the call at hand. It names its handler and is taken once, so a nested tracked call does not get it. */
-export function takeTicket(handler: unknown): CallTicket | undefined {
+/**
+ * The ticket of the call at hand. It names its method, and a tracked call nested in that one is told by the activity
+ * around it, so it does not get it; a second run of the handler (an interceptor that tries again) does.
+ */
+export function ticketFor(original: TrackedMethod['original']): CallTicket | undefined {
   const ticket = tickets.getStore();
-  if (!ticket || ticket.taken || ticket.handler !== handler) return undefined;
-  ticket.taken = true;
-  return ticket;
+  return ticket?.original === original && ticket.around === ambientActivity() ? ticket : undefined;
 }

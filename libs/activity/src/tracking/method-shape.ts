@@ -34,12 +34,16 @@ function declaredReturn(prototype: object, key: string | symbol): { name: string
   return typeof declared === 'function' ? declared : undefined;
 }
 
+/** Metadata that Nest's own packages leave on methods that they call. */
+const CALLED_BY_FRAMEWORK =
+  /^(path|method|message|__sse__)$|^(SCHEDULE|EVENT_LISTENER|microservices:|websockets:|graphql:|bull)/;
+
 /**
  * True for a method that a framework calls, which awaits what it gives or wants no value: a route, a cron run, an event
- * listener, a message handler. Their decorators leave metadata on the function.
+ * listener, a message handler.
  */
 export function isCalledByFramework(method: unknown): boolean {
   return (
-    typeof method === 'function' && Reflect.getMetadataKeys(method).some((name) => !String(name).startsWith('design:'))
+    typeof method === 'function' && Reflect.getMetadataKeys(method).some((key) => CALLED_BY_FRAMEWORK.test(String(key)))
   );
 }

@@ -8,6 +8,7 @@ import {
   type TrackedActivityOptions,
 } from '../config/activity.options.js';
 import { problemsOf } from '../config/check.js';
+import { withinTime } from '../execution/bounded-wait.js';
 import { errorLine, toStoredError } from '../model/stored-error.js';
 import { actorOfRequest } from './default-actor.js';
 
@@ -56,7 +57,7 @@ export async function optionsOfCall(
   const notes: string[] = [];
   const ask = async (name: OptionName, source: AskForOption): Promise<void> => {
     try {
-      const value = await source(call);
+      const value = await answerOf(source(call), settings.startTimeout);
       if (value === undefined) return;
       const problems = problemsOf(activityOptionEntries[name], value);
       if (problems.length === 0) options[name] = valueOf(name, value);
@@ -75,6 +76,19 @@ export async function optionsOfCall(
     else options.actor = actorOfRequest(call.request) ?? undefined;
   }
   return { options: options as CheckedActivityOptions, notes };
+}
+
+/** An option that does not answer in time must not keep the call waiting. */
+async function answerOf(answer: unknown, withinMs: number): Promise<unknown> {
+  if (!isPromise(answer)) return answer;
+  const late = Symbol('late');
+  const value = await withinTime(answer, withinMs, late);
+  if (value === late) throw new Error(`it did not answer within ${withinMs} ms`);
+  return value;
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value;
 }
 
 function valueOf(name: OptionName, value: unknown): unknown {

@@ -1,7 +1,7 @@
 import type { TrackedActivityOptions } from '../config/activity.options.js';
 import { ActivityDecoratorError } from '../model/errors.js';
 import { injectRunner } from './injected-runner.js';
-import { noteTrackedMethod } from './tracked-methods.js';
+import { isTracked, noteTrackedMethod } from './tracked-methods.js';
 import { wrapMethod } from './wrap-method.js';
 
 /**
@@ -26,10 +26,15 @@ export function TrackedActivity(options: TrackedActivityOptions = {}): MethodDec
         `@TrackedActivity() stands on ${where}, a static method: there is no instance to track for. Make it an instance method.`,
       );
     }
+    if (isTracked(target, key)) {
+      throw new ActivityDecoratorError(
+        `${where} has @TrackedActivity() twice: one call would be two activities. Keep one.`,
+      );
+    }
     const original = descriptor.value as (...args: unknown[]) => unknown;
     const wrapper = wrapMethod({ prototype: target, key, original, options, where });
     descriptor.value = wrapper as T;
-    noteTrackedMethod(target, { key, options, original }, wrapper);
+    noteTrackedMethod(target, { key, options, original });
     injectRunner(target);
   };
 }

@@ -9,22 +9,36 @@ export interface TrackedMethod {
 }
 
 // Symbols of the global registry, so that two installed copies of the package know each other's methods.
-const TRACKED = Symbol.for('nestjs-activity.tracked-method');
 const METHODS = Symbol.for('nestjs-activity.tracked-methods');
 const PARAMETERS = Symbol.for('nestjs-activity.current-activity-parameters');
 
 type Handler = (...args: never[]) => unknown;
 
-/** Notes on the class and on the wrapper itself that the method is tracked. */
-export function noteTrackedMethod(prototype: object, method: TrackedMethod, wrapper: Handler): void {
-  Object.defineProperty(wrapper, TRACKED, { value: method });
-  const own = (Reflect.getOwnMetadata(METHODS, prototype) as TrackedMethod[] | undefined) ?? [];
-  Reflect.defineMetadata(METHODS, [...own, method], prototype);
+/** Answers of `trackedMethodOf`, which is asked with each request; null: not tracked. */
+const known = new WeakMap<Handler, TrackedMethod | null>();
+
+/** Notes on the class that the method is tracked. */
+export function noteTrackedMethod(prototype: object, method: TrackedMethod): void {
+  Reflect.defineMetadata(METHODS, [...ownMethods(prototype), method], prototype);
 }
 
-/** What is noted of a handler; undefined for one that is not tracked. A property read: it is asked for each request. */
-export function trackedMethodOf(handler: Handler): TrackedMethod | undefined {
-  return (handler as { [TRACKED]?: TrackedMethod })[TRACKED];
+/** True when the class itself (not one that it extends) has tracked the method already. */
+export function isTracked(prototype: object, key: string | symbol): boolean {
+  return ownMethods(prototype).some((method) => method.key === key);
+}
+
+/**
+ * The tracked method that a handler is, undefined for one that is not tracked. Found by its place in the class, since a
+ * decorator above `@TrackedActivity` may have wrapped the wrapper once more.
+ */
+export function trackedMethodOf(prototype: object, handler: Handler): TrackedMethod | undefined {
+  let method = known.get(handler);
+  if (method === undefined) {
+    const places = prototype as Record<string | symbol, unknown>;
+    method = trackedMethodsOf(prototype).find(({ key }) => places[key] === handler) ?? null;
+    known.set(handler, method);
+  }
+  return method ?? undefined;
 }
 
 /** The tracked methods of a class and of those it extends, without those that a subclass has overridden. */
@@ -35,9 +49,7 @@ export function trackedMethodsOf(prototype: object): TrackedMethod[] {
     at && at !== Object.prototype;
     at = Object.getPrototypeOf(at) as object | null
   ) {
-    for (const method of (Reflect.getOwnMetadata(METHODS, at) as TrackedMethod[] | undefined) ?? []) {
-      if (!found.has(method.key)) found.set(method.key, method);
-    }
+    for (const method of ownMethods(at)) if (!found.has(method.key)) found.set(method.key, method);
     for (const key of Reflect.ownKeys(at)) if (!found.has(key)) found.set(key, undefined);
   }
   return [...found.values()].filter((method) => method !== undefined);
@@ -51,4 +63,8 @@ export function noteActivityParameter(prototype: object, key: string | symbol, i
 /** Places of the parameters that the activity fills. */
 export function activityParametersOf(prototype: object, key: string | symbol): number[] {
   return (Reflect.getOwnMetadata(PARAMETERS, prototype, key) as number[] | undefined) ?? [];
+}
+
+function ownMethods(prototype: object): TrackedMethod[] {
+  return (Reflect.getOwnMetadata(METHODS, prototype) as TrackedMethod[] | undefined) ?? [];
 }

@@ -5,15 +5,16 @@ import type { TrackedActivityOptions } from '../config/activity.options.js';
 import type { ActivityRunner } from '../execution/activity-runner.js';
 import type { ActivityContext } from '../execution/activity-context.js';
 import { withinActivity } from '../execution/ambient-activity.js';
-import { followLazily } from '../execution/follow-iterator.js';
+import { FollowedGenerator } from '../execution/follow-iterator.js';
 import { observeRun } from '../execution/observe-run.js';
 import type { RunRequest } from '../execution/run-request.js';
 import { untrackedActivity } from '../execution/untracked-activity.js';
-import { takeTicket, type CallTicket } from './call-ticket.js';
-import { runnerOf, warnUntracked } from './injected-runner.js';
+import { ticketFor, type CallTicket } from './call-ticket.js';
+import { runnerOf } from './injected-runner.js';
 import { isCalledByFramework, shapeOf } from './method-shape.js';
 import { optionsOfCall, prepareOptions } from './options-of-call.js';
 import { activityParametersOf } from './tracked-methods.js';
+import { warnUntracked } from './untracked-calls.js';
 
 export interface MethodToWrap {
   prototype: object;
@@ -57,9 +58,9 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
 
   let noticed = false;
   const notice = (value: unknown): void => {
-    if (noticed || isObservable(value) || isAwaitable(value)) return;
+    if (noticed || isThenable(value)) return;
     noticed = true;
-    if (!isCalledByFramework(wrapper)) warnSynchronous(where);
+    if (!isCalledByFramework(wrapper)) new Logger('Activity').warn(shapeWarning(where, value));
   };
 
   const wrapper = function (this: unknown, ...args: unknown[]): unknown {
@@ -68,7 +69,7 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
       warnUntracked(this, prototype, where);
       return original.apply(this, filled(args, untrackedActivity));
     }
-    const ticket = takeTicket(wrapper);
+    const ticket = ticketFor(original);
     const instance = this as object;
     const asked = () => request(runner, { instance, args, ticket });
     const body = (activity: ActivityContext) => {
@@ -80,9 +81,15 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
       case 'observable':
         return observeRun(runner, asked, body as (activity: ActivityContext) => Observable<unknown>);
       case 'asyncIterable':
-        return followLazily(async () => {
-          const activity = await runner.begin(await asked());
-          return { activity, source: withinActivity(activity, () => body(activity.context)) as AsyncGenerator };
+        return new FollowedGenerator(async (onCreated) => {
+          const activity = await runner.begin({ ...(await asked()), onCreated });
+          try {
+            return { activity, source: withinActivity(activity, () => body(activity.context)) as AsyncGenerator };
+          } catch (error) {
+            // Default values and destructuring of the parameters throw at the call itself.
+            await activity.finish({ ok: false, error });
+            throw error;
+          }
         });
       default:
         return asked().then((one) => runner.run(one, body));
@@ -92,14 +99,21 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
   return wrapper;
 }
 
-function isAwaitable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && ('then' in value || Symbol.asyncIterator in value);
+function isThenable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value;
 }
 
-function warnSynchronous(where: string): void {
-  new Logger('Activity').warn(
-    `${where} returned a value at once, but with @TrackedActivity its callers get a promise, since a start is ` +
-      'asynchronous. Make it `async`, so that its type says so.',
+/** What a caller gets is not what the method gave, which its declared type did not tell. */
+function shapeWarning(where: string, value: unknown): string {
+  const isStream = typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+  const [what, wayOut] = isObservable(value)
+    ? ['an Observable', "Declare it to return `Observable`, or say `returns: 'observable'`"]
+    : isStream
+      ? ['an async iterable', "Write it as an async generator, or say `returns: 'asyncIterable'`"]
+      : ['a value', 'Make it `async`, so that its type says so'];
+  return (
+    `${where} returned ${what} at once, but with @TrackedActivity its callers get a promise, since a start is ` +
+    `asynchronous. ${wayOut}.`
   );
 }
 

@@ -1,0 +1,32 @@
+import * as v from 'valibot';
+import type { Actor } from '../model/activity.js';
+import { actor } from './activity.options.js';
+import { checked, oneOf } from './check.js';
+
+export interface CancelOptions {
+  /** Who asks; text is taken as the id. */
+  by?: Actor | string | null;
+  /** Why, in their words: up to 2,000 characters. */
+  reason?: string | null;
+  /** `requested` (default): answer when the request is written. `settled`: when the activity has ended. */
+  wait?: 'requested' | 'settled';
+}
+
+const schema = v.strictObject(
+  {
+    by: v.nullish(actor),
+    reason: v.nullish(
+      v.custom<string>(
+        (value) => typeof value === 'string' && value.length <= 2_000,
+        'must be text of at most 2,000 characters',
+      ),
+    ),
+    wait: v.optional(oneOf(['requested', 'settled'])),
+  },
+  'must be an object',
+);
+
+/** @throws {ActivityOptionError} naming what is wrong and what is allowed. */
+export function checkCancelOptions(options: CancelOptions): CancelOptions {
+  return checked('Cancel options', schema, options);
+}
