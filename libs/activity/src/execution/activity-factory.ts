@@ -2,8 +2,8 @@ import { v7 as uuidv7 } from 'uuid';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import { toActor, toResource } from '../model/activity.js';
 import { errorLine, toStoredError } from '../model/stored-error.js';
-import type { ActivityStore } from '../storage/activity-store.js';
-import { ActivityRecord, type ActivityIdentity } from './activity-record.js';
+import type { ActivityIdentity, ActivityStore } from '../storage/activity-store.js';
+import { ActivityRecord } from './activity-record.js';
 import { NO_ORIGIN, type RunRequest } from './run-request.js';
 import { RunningActivity, type RunningActivityListener } from './running-activity.js';
 

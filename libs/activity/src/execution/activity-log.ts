@@ -1,14 +1,7 @@
-import { MESSAGE_LEVELS, type MessageLevel, type MessageSource } from '../model/activity.js';
+import { MESSAGE_LEVELS, type ActivityMessage, type MessageLevel, type MessageSource } from '../model/activity.js';
 
 /** One line as the log gives it out to be stored. */
-export interface LogLine {
-  seq: number;
-  at: Date;
-  level: MessageLevel;
-  text: string;
-  source: MessageSource;
-  step: string | null;
-}
+export type LogLine = Omit<ActivityMessage, 'activityId'>;
 
 /** A range that the cap leaves out, with the line that stands in its place. */
 export interface LogCut {

@@ -1,38 +1,18 @@
-import type {
-  Activity,
-  Actor,
-  Json,
-  JsonObject,
-  MessageLevel,
-  MessageSource,
-  Origin,
-  Resource,
-  StoredError,
-} from '../model/activity.js';
+import type { Activity, Json, JsonObject, MessageLevel, MessageSource, StoredError } from '../model/activity.js';
 import type { Outcome } from '../model/outcome.js';
 import type { ActivityStatus } from '../model/statuses.js';
 import { errorLine, toStoredError } from '../model/stored-error.js';
-import type { ActivityStore, CancelFact, CasResult, NewActivity, Ownership } from '../storage/activity-store.js';
+import type {
+  ActivityIdentity,
+  ActivityStore,
+  CancelFact,
+  CasResult,
+  NewActivity,
+  Ownership,
+} from '../storage/activity-store.js';
 import { ActivityLog, type LogLimits } from './activity-log.js';
 import { afterDelay } from './long-timeout.js';
 import { ProgressMeter, type ProgressReport } from './progress-meter.js';
-
-/** What is known of an activity before its first row is written. */
-export interface ActivityIdentity {
-  id: string;
-  scope: string;
-  type: string;
-  title: string | null;
-  resource: Resource | null;
-  actor: Actor | null;
-  batchId: string | null;
-  parentId: string | null;
-  cancellable: boolean;
-  origin: Origin;
-  limitKey: string | null;
-  metadata: JsonObject;
-  createdAt: Date;
-}
 
 export interface RecordSettings extends LogLimits {
   progressInterval: number;

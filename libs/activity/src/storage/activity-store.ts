@@ -6,10 +6,7 @@ import type {
   Json,
   JsonObject,
   MessageLevel,
-  MessageSource,
-  Origin,
   Progress,
-  Resource,
   StoredError,
 } from '../model/activity.js';
 import type { ActivityReason } from '../model/reasons.js';
@@ -21,22 +18,27 @@ export interface Ownership {
   fence: number;
 }
 
+/** What is known of an activity from its start on, and does not change. */
+export type ActivityIdentity = Pick<
+  Activity,
+  | 'id'
+  | 'scope'
+  | 'type'
+  | 'title'
+  | 'resource'
+  | 'actor'
+  | 'batchId'
+  | 'parentId'
+  | 'cancellable'
+  | 'origin'
+  | 'limitKey'
+  | 'metadata'
+  | 'createdAt'
+>;
+
 /** A row as it is first written. */
-export interface NewActivity extends Ownership {
-  id: string;
-  scope: string;
-  type: string;
-  title: string | null;
-  resource: Resource | null;
-  actor: Actor | null;
-  batchId: string | null;
-  parentId: string | null;
+export interface NewActivity extends ActivityIdentity, Ownership {
   status: 'queued' | 'running';
-  cancellable: boolean;
-  origin: Origin;
-  limitKey: string | null;
-  metadata: JsonObject;
-  createdAt: Date;
   startedAt: Date | null;
 }
 
@@ -73,15 +75,8 @@ export interface Settlement extends Ownership {
   cancel?: CancelFact;
 }
 
-export interface NewMessage extends Ownership {
-  activityId: string;
-  seq: number;
-  at: Date;
-  level: MessageLevel;
-  text: string;
-  source: MessageSource;
-  step: string | null;
-}
+/** A line, written by the owner of its activity. */
+export type NewMessage = ActivityMessage & Ownership;
 
 /** A range of the log that the cap leaves out; `marker` stands in its place, with the range's last `seq`. */
 export interface Trim extends Ownership {
