@@ -29,4 +29,17 @@ describe('a stored error', () => {
     };
     expect(toStoredError(hostile).message).not.toBe('');
   });
+
+  it('of a thrown object is its JSON, without the bytes in it, and found without reading all of a large one', () => {
+    const bytes = Buffer.alloc(64 * 1024 * 1024);
+    const started = performance.now();
+    expect(toStoredError({ status: 404, data: Buffer.from('abc'), at: new Date(0) }).message).toBe(
+      '{"status":404,"data":"[3 bytes]","at":"1970-01-01T00:00:00.000Z"}',
+    );
+    expect(toStoredError(bytes).message).toBe('"[67108864 bytes]"');
+    expect(toStoredError({ response: { body: bytes } }).message).toBe('{"response":{"body":"[67108864 bytes]"}}');
+    const many = 'an object too large for a message was thrown';
+    expect(toStoredError({ list: Array(1_000_000).fill(0) }).message).toBe(many);
+    expect(performance.now() - started).toBeLessThan(200);
+  });
 });

@@ -1,6 +1,8 @@
 import type { StoredError } from './activity.js';
 
 const MAX_CAUSES = 8;
+/** Values of a thrown object that its text may have. */
+const MAX_VALUES = 1_000;
 
 /**
  * Whatever was thrown, as text that can be stored: never throws, never empty, also for `undefined`, a frozen object, one
@@ -71,11 +73,28 @@ function read(value: object, key: string): unknown {
 }
 
 function asJson(value: object): string {
+  let left = MAX_VALUES;
+  const within = (_key: string, inner: unknown): unknown => {
+    if (left-- === 0) throw new Error('too much for a message');
+    return bytesCounted(inner);
+  };
   try {
-    return JSON.stringify(value) ?? 'an object was thrown';
+    // Before a Buffer makes itself a list of numbers, which takes seconds for a large one.
+    return JSON.stringify(bytesCounted(value), within) ?? 'an object was thrown';
   } catch {
-    return 'an object that JSON cannot hold was thrown';
+    return left < 0 ? 'an object too large for a message was thrown' : 'an object that JSON cannot hold was thrown';
   }
+}
+
+/** Bytes as their count, also those right inside of an object. */
+function bytesCounted(value: unknown): unknown {
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const entries: [string, unknown][] = Object.entries(value);
+  if (!entries.some(([, inner]) => ArrayBuffer.isView(inner))) return value;
+  return Object.fromEntries(
+    entries.map(([key, inner]) => [key, ArrayBuffer.isView(inner) ? bytesCounted(inner) : inner]),
+  );
 }
 
 function text(value: unknown): string {
