@@ -40,6 +40,6 @@ describe('a stored error', () => {
     expect(toStoredError({ response: { body: bytes } }).message).toBe('{"response":{"body":"[67108864 bytes]"}}');
     const many = 'an object too large for a message was thrown';
     expect(toStoredError({ list: Array(1_000_000).fill(0) }).message).toBe(many);
-    expect(performance.now() - started).toBeLessThan(200);
+    expect(performance.now() - started).toBeLessThan(2_000);
   });
 });
