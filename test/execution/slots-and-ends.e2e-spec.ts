@@ -190,12 +190,14 @@ describe('a context', () => {
           throw new Error('unreadable');
         },
       });
+      metadata.merge(Buffer.alloc(1_000) as unknown as Record<string, never>);
     });
     const { id } = await probe.only();
     expect(await probe.lines(id)).toEqual([
       '[a value that cannot be shown]',
       expect.any(String),
-      'Metadata is left out, since it could not be read: unreadable',
+      'Metadata is left out: unreadable',
+      'Metadata is left out: it is no plain object',
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DataSourceOptions } from 'typeorm';
 import { describeEachDatabase } from '../support/databases.js';
@@ -45,7 +45,8 @@ async function migration(command: string, url: string): Promise<string> {
     cwd: root,
     env: { ...process.env, DATABASE_URL: url, NODE_OPTIONS: '' },
   });
-  return stdout;
+  // It colours its text where CI is set.
+  return stripVTControlCharacters(stdout);
 }
 
 function urlOf(options: DataSourceOptions): string {

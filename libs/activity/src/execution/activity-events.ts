@@ -1,6 +1,6 @@
 import type { Activity } from '../model/activity.js';
 import type { ActivityEvent, ActivityEventName } from '../model/events.js';
-import { errorLine, toStoredError } from '../model/stored-error.js';
+import { errorText } from '../model/stored-error.js';
 
 export type ActivityListener = (event: ActivityEvent) => void | Promise<void>;
 
@@ -36,7 +36,7 @@ export class ActivityEvents {
     try {
       await listener(event);
     } catch (error) {
-      this.logger.error(`A listener of activity events failed at "${event.name}": ${errorLine(toStoredError(error))}`);
+      this.logger.error(`A listener of activity events failed at "${event.name}": ${errorText(error)}`);
     }
   }
 }

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import { toActor, toResource } from '../model/activity.js';
-import { errorLine, toStoredError } from '../model/stored-error.js';
+import { errorText } from '../model/stored-error.js';
 import type { ActivityIdentity, ActivityStore } from '../storage/activity-store.js';
 import { ActivityRecord } from './activity-record.js';
 import { NO_ORIGIN, type RunRequest } from './run-request.js';
@@ -55,7 +55,7 @@ function failuresOf(id: string, listener: RunningActivityListener) {
   let told = false;
   return {
     onLost: (error: unknown) => {
-      if (!told) listener.warn(`Part of activity ${id} is not recorded: ${errorLine(toStoredError(error))}`);
+      if (!told) listener.warn(`Part of activity ${id} is not recorded: ${errorText(error)}`);
       told = true;
     },
     onLate: (what: string) => listener.debug(`Activity ${id} has ended; a late ${what} is dropped.`),

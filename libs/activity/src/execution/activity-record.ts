@@ -1,7 +1,7 @@
 import type { Activity, Json, JsonObject, MessageLevel, MessageSource, StoredError } from '../model/activity.js';
 import type { Outcome } from '../model/outcome.js';
 import type { ActivityStatus } from '../model/statuses.js';
-import { errorLine, toStoredError } from '../model/stored-error.js';
+import { errorText } from '../model/stored-error.js';
 import type {
   ActivityIdentity,
   ActivityStore,
@@ -119,15 +119,18 @@ export class ActivityRecord {
     this.#change();
   }
 
-  /** Merges at the top level. Never throws: a patch whose getters do is left out, and a line says so. */
+  /** Merges at the top level. Never throws: what is no plain object, or has getters that throw, is left out, and a line says so. */
   mergeMetadata(patch: JsonObject): void {
     if (this.#late('metadata')) return;
     try {
+      if (typeof patch !== 'object' || patch === null || ArrayBuffer.isView(patch)) {
+        throw new TypeError('it is no plain object');
+      }
       this.#metadata = { ...this.#metadata, ...patch };
       this.#change();
     } catch (error) {
-      const why = errorLine(toStoredError(error));
-      this.message('warn', `Metadata is left out, since it could not be read: ${why}`, 'activity');
+      const why = errorText(error);
+      this.message('warn', `Metadata is left out: ${why}`, 'activity');
     }
   }
 

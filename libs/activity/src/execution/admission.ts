@@ -3,7 +3,7 @@ import type { ActivitySettings } from '../config/activity-module.options.js';
 import { ActivityQueueTimeoutError, ActivityStoreError } from '../model/errors.js';
 import { outcomeOf } from '../model/outcome.js';
 import { isFinalStatus } from '../model/statuses.js';
-import { errorLine, toStoredError } from '../model/stored-error.js';
+import { errorText } from '../model/stored-error.js';
 import type { ActivityStore, CasResult } from '../storage/activity-store.js';
 import type { ActivityEvents } from './activity-events.js';
 import { withinTime } from './bounded-wait.js';
@@ -66,7 +66,7 @@ export class Admission {
     } catch (error) {
       cause = error;
     }
-    const why = cause === undefined ? `the database did not answer within ${startTimeout} ms` : sentenceOf(cause);
+    const why = cause === undefined ? `the database did not answer within ${startTimeout} ms` : errorText(cause);
     if (policy === 'reject') {
       const error = new ActivityStoreError(
         `Activity ${activity.id} was not started, since it could not be recorded: ${why}.`,
@@ -148,8 +148,4 @@ function firstOf(
       resolve(how);
     }
   });
-}
-
-function sentenceOf(error: unknown): string {
-  return errorLine(toStoredError(error));
 }

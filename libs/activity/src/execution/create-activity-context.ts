@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { MessageLevel } from '../model/activity.js';
-import { errorLine, toStoredError } from '../model/stored-error.js';
+import { errorText } from '../model/stored-error.js';
 import { ActivityWriter } from '../output/activity-writer.js';
 import { abortableSleep } from './abortable-sleep.js';
 import type { ActivityContext } from './activity-context.js';
@@ -44,6 +44,6 @@ function lineOf(message: unknown): string {
 }
 
 function described(message: unknown): string {
-  if (typeof message === 'object' && message !== null && 'stack' in message) return errorLine(toStoredError(message));
+  if (typeof message === 'object' && message !== null && 'stack' in message) return errorText(message);
   return inspect(message, { breakLength: Infinity, depth: 4, maxStringLength: 8192 });
 }

@@ -6,7 +6,7 @@ import {
   cancellationOf,
 } from '../model/cancellation.js';
 import type { Json, MessageLevel } from '../model/activity.js';
-import { errorLine, toStoredError } from '../model/stored-error.js';
+import { errorLine, errorText, toStoredError } from '../model/stored-error.js';
 import { outcomeOf, type Completion, type Outcome } from '../model/outcome.js';
 import { statusAfterAbort } from '../model/reasons.js';
 import type { FinalStatus } from '../model/statuses.js';
@@ -219,7 +219,7 @@ export class RunningActivity {
         return result;
       },
       (error: unknown) => {
-        this.listener.warn(`The end of activity ${this.id} could not be recorded: ${errorLine(toStoredError(error))}`);
+        this.listener.warn(`The end of activity ${this.id} could not be recorded: ${errorText(error)}`);
         return { won: false, status: null };
       },
     );

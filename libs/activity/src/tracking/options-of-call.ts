@@ -9,7 +9,7 @@ import {
 } from '../config/activity.options.js';
 import { problemsOf } from '../config/check.js';
 import { withinTime } from '../execution/bounded-wait.js';
-import { errorLine, toStoredError } from '../model/stored-error.js';
+import { errorText } from '../model/stored-error.js';
 import { actorOfRequest } from './default-actor.js';
 
 type OptionName = keyof ActivityOptions;
@@ -63,9 +63,7 @@ export async function optionsOfCall(
       if (problems.length === 0) options[name] = valueOf(name, value);
       else notes.push(`The option \`${name}\` of ${type} is left out: ${problems.join('; ')}.`);
     } catch (error) {
-      notes.push(
-        `The option \`${name}\` of ${type} is left out: its function threw "${errorLine(toStoredError(error))}".`,
-      );
+      notes.push(`The option \`${name}\` of ${type} is left out: its function threw "${errorText(error)}".`);
     }
   };
   for (const [name, source] of asked) await ask(name, source);
