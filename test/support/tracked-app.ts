@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { INestApplication, LoggerService, ModuleMetadata } from '@nestjs/common';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ActivityModule, ActivityService, type ActivityModuleOptions } from 'nestjs-activity';
@@ -30,12 +32,16 @@ export interface TrackedApp {
   get: <T>(type: abstract new (...args: never[]) => T) => T;
 }
 
+export type HttpKind = 'express' | 'fastify';
+
 export interface TrackedAppOptions {
   activity?: ActivityModuleOptions;
   database?: DataSourceOptions;
   /** Before or after the modules of the test. Default before. */
   activityModuleLast?: boolean;
   configure?: (app: INestApplication) => void | Promise<void>;
+  /** Default Express. */
+  http?: HttpKind;
 }
 
 const open: INestApplication[] = [];
@@ -44,7 +50,7 @@ const folders: string[] = [];
 /** A real application on a SQLite database in memory (or the one given), closed at the end of the test. */
 export async function trackedApp(
   { imports = [], ...metadata }: ModuleMetadata,
-  { activity = {}, database, activityModuleLast = false, configure }: TrackedAppOptions = {},
+  { activity = {}, database, activityModuleLast = false, configure, http = 'express' }: TrackedAppOptions = {},
 ): Promise<TrackedApp> {
   const tracker = ActivityModule.forRoot({ shutdownGrace: 50, ...activity });
   const module = await Test.createTestingModule({
@@ -55,13 +61,14 @@ export async function trackedApp(
     ],
   }).compile();
   const log = new KeptLog();
-  const app = module.createNestApplication();
+  const app = module.createNestApplication(http === 'fastify' ? new FastifyAdapter() : new ExpressAdapter());
   app.useLogger(log);
   open.push(app);
   const activities = app.get(ActivityService);
   const probe = new ActivityProbe(activities);
   await configure?.(app);
   await app.init();
+  if (http === 'fastify') await (app as NestFastifyApplication).getHttpAdapter().getInstance().ready();
   return { app, activities, probe, dataSource: app.get(DataSource), log, get: (type) => app.get(type) };
 }
 

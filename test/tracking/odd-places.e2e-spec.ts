@@ -6,12 +6,14 @@ import {
   SetMetadata,
   UseInterceptors,
   type CallHandler,
+  type CanActivate,
+  type ExecutionContext,
   type NestInterceptor,
 } from '@nestjs/common';
 import { TrackedActivity } from 'nestjs-activity';
 import { of, retry, type Observable } from 'rxjs';
 import supertest from 'supertest';
-import { closeApps, trackedApp } from '../support/tracked-app.js';
+import { closeApps, trackedApp, type HttpKind } from '../support/tracked-app.js';
 
 afterEach(closeApps);
 
@@ -35,6 +37,13 @@ class Retry implements NestInterceptor {
   }
 }
 
+class KnowsAda implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    context.switchToHttp().getRequest<{ user?: unknown }>().user = { id: 'ada' };
+    return true;
+  }
+}
+
 describe('what the request knows', () => {
   let attempts = 0;
 
@@ -55,16 +64,18 @@ describe('what the request knows', () => {
     }
   }
 
-  it.each(['wrapped', 'retried'])('reaches each run of a handler: %s', async (route) => {
+  it.each<[string, HttpKind]>([
+    ['wrapped', 'express'],
+    ['wrapped', 'fastify'],
+    ['retried', 'express'],
+    ['retried', 'fastify'],
+  ])('reaches each run of a handler: %s, with %s', async (route, http) => {
+    attempts = 0;
     const { app, probe } = await trackedApp(
       { controllers: [Odd] },
       {
-        configure: (application) => {
-          application.use((asked: { user?: unknown }, _answer: unknown, next: () => void) => {
-            asked.user = { id: 'ada' };
-            next();
-          });
-        },
+        http,
+        configure: (application) => void application.useGlobalGuards(new KnowsAda()),
       },
     );
     await supertest(app.getHttpServer()).post(`/c/${route}`).set('Activity-Batch-Id', 'a b').expect(400);

@@ -30,7 +30,7 @@ import {
 } from 'nestjs-activity';
 import supertest from 'supertest';
 import { deferred } from '../support/deferred.js';
-import { closeApps, trackedApp } from '../support/tracked-app.js';
+import { closeApps, trackedApp, type HttpKind } from '../support/tracked-app.js';
 
 afterEach(closeApps);
 
@@ -53,7 +53,7 @@ class Body1 {
   n!: number;
 }
 
-describe('@TrackedActivity on a controller', () => {
+describe.each<HttpKind>(['express', 'fastify'])('@TrackedActivity on a controller, with %s', (http) => {
   @Controller('orders')
   class OrderController {
     @TrackedActivity({ type: 'above' })
@@ -102,11 +102,11 @@ describe('@TrackedActivity on a controller', () => {
   }
 
   it('records exactly one activity, with other decorators above or below it, and fills the parameter', async () => {
-    const { app, probe } = await trackedApp({ controllers: [OrderController] });
-    const http = supertest(app.getHttpServer());
-    const above = await http.get('/orders/above/7').expect(200);
-    const below = await http.get('/orders/below/8').expect(200);
-    const between = await http.get('/orders/between').expect(200);
+    const { app, probe } = await trackedApp({ controllers: [OrderController] }, { http });
+    const client = supertest(app.getHttpServer());
+    const above = await client.get('/orders/above/7').expect(200);
+    const below = await client.get('/orders/below/8').expect(200);
+    const between = await client.get('/orders/between').expect(200);
     const rows = await probe.rows();
     expect(rows.map(({ type, status }) => [type, status])).toEqual([
       ['above', 'succeeded'],
@@ -123,26 +123,26 @@ describe('@TrackedActivity on a controller', () => {
   });
 
   it('leaves no row for a 403 of a guard or a 400 of a pipe, and one failed row for a 409 of the handler', async () => {
-    const { app, probe } = await trackedApp({ controllers: [OrderController] });
-    const http = supertest(app.getHttpServer());
-    await http.get('/orders/forbidden').expect(403);
-    await http.post('/orders/invalid').send({ n: 'x' }).expect(400);
-    await http.get('/orders/above/abc').expect(400);
+    const { app, probe } = await trackedApp({ controllers: [OrderController] }, { http });
+    const client = supertest(app.getHttpServer());
+    await client.get('/orders/forbidden').expect(403);
+    await client.post('/orders/invalid').send({ n: 'x' }).expect(400);
+    await client.get('/orders/above/abc').expect(400);
     expect(await probe.rows()).toEqual([]);
-    const answer = await http.post('/orders/conflict').expect(409);
+    const answer = await client.post('/orders/conflict').expect(409);
     expect(answer.body).toEqual({ message: 'already there', holder: 7 });
     expect(await probe.only()).toMatchObject({ type: 'conflict', status: 'failed', reason: 'error' });
   });
 
   it('takes the batch of the Activity-Batch-Id header, and refuses a bad one without a row', async () => {
-    const { app, probe } = await trackedApp({ controllers: [OrderController] });
-    const http = supertest(app.getHttpServer());
+    const { app, probe } = await trackedApp({ controllers: [OrderController] }, { http });
+    const client = supertest(app.getHttpServer());
     for (const bad of ['../x', 'x'.repeat(65), 'a b']) {
-      const answer = await http.get('/orders/above/1').set('Activity-Batch-Id', bad).expect(400);
+      const answer = await client.get('/orders/above/1').set('Activity-Batch-Id', bad).expect(400);
       expect(answer.body).toMatchObject({ message: expect.stringContaining('1 to 64 characters') as string });
     }
     expect(await probe.rows()).toEqual([]);
-    await http.get('/orders/above/1').set('Activity-Batch-Id', 'b-1').expect(200);
+    await client.get('/orders/above/1').set('Activity-Batch-Id', 'b-1').expect(200);
     expect((await probe.only()).batchId).toBe('b-1');
   });
 });
