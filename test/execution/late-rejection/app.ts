@@ -4,6 +4,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ActivityModule, ActivityService } from 'nestjs-activity';
+import { deferred, type Deferred } from '../../support/deferred.js';
 
 @Module({
   imports: [
@@ -23,32 +24,39 @@ const rejectAfter = async (ms: number, text: string): Promise<never> => {
 const outcomeOf = (work: Promise<unknown>): Promise<unknown> =>
   work.catch((error: unknown) => (error as { abortReason?: string }).abortReason ?? String(error));
 
-// Whoever wins the race, the work rejects when nobody listens any more.
-const late: Promise<unknown>[] = [];
-const loser = () => {
-  const work = rejectAfter(60, 'too late');
-  late.push(work);
-  return work;
+// Each loser rejects when its race is over, so that nobody listens any more.
+const losers: Deferred<never>[] = [];
+const loser = (): Promise<never> => {
+  const work = deferred<never>();
+  losers.push(work);
+  return work.promise;
 };
+const lateEnds = (): void => {
+  for (const { reject } of losers.splice(0)) reject(new Error('too late'));
+};
+
 const outcomes: Record<string, unknown> = {
   deadline: await outcomeOf(activities.run({ type: 'deadline', timeout: 20 }, loser)),
 };
+lateEnds();
 
 const cancelled = activities.run({ type: 'cancelled' }, ({ id }) => {
   void activities.cancel(id);
   return loser();
 });
 outcomes['cancelled'] = await outcomeOf(cancelled);
+lateEnds();
 
-const holder = activities.run({ type: 'holder', limit: { key: 'k', max: 1 } }, () => delay(60));
+const holds = deferred();
+const holder = activities.run({ type: 'holder', limit: { key: 'k', max: 1 } }, () => holds.promise);
 const waiting = { type: 'waiting', limit: { key: 'k', max: 1 }, queueTimeout: 20 };
 outcomes['queue'] = await outcomeOf(activities.run(waiting, loser));
+holds.resolve();
 await holder;
 
 const background = await activities.runInBackground({ type: 'background' }, () => rejectAfter(5, 'nobody listens'));
 outcomes['background'] = (await activities.waitFor(background.id)).status;
 
-await Promise.allSettled(late);
 if (process.argv.includes('--unhandled')) void rejectAfter(0, 'unhandled');
 // Unhandled rejections are told after the microtasks of a turn.
 await delay(20);
