@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
@@ -17,10 +16,6 @@ class AppModule {}
 const app = await NestFactory.createApplicationContext(AppModule, { logger: ['log', 'warn', 'error', 'fatal'] });
 const activities = app.get(ActivityService);
 
-const rejectAfter = async (ms: number, text: string): Promise<never> => {
-  await delay(ms);
-  throw new Error(text);
-};
 const outcomeOf = (work: Promise<unknown>): Promise<unknown> =>
   work.catch((error: unknown) => (error as { abortReason?: string }).abortReason ?? String(error));
 
@@ -56,12 +51,14 @@ outcomes['queue'] = await outcomeOf(activities.run(waiting, loser));
 holds.resolve();
 await holder;
 
-const background = await activities.runInBackground({ type: 'background' }, () => rejectAfter(5, 'nobody listens'));
+const background = await activities.runInBackground({ type: 'background' }, () =>
+  Promise.reject(new Error('nobody listens')),
+);
 outcomes['background'] = (await activities.waitFor(background.id)).status;
 
-if (process.argv.includes('--unhandled')) void rejectAfter(0, 'unhandled');
+if (process.argv.includes('--unhandled')) void Promise.reject(new Error('unhandled'));
 // Unhandled rejections are told after the microtasks of a turn.
-await delay(20);
+await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 const row = (await activities.list({ type: 'deadline' })).items[0];
 await app.close();
 clearInterval(alive);
