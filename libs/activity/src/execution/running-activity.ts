@@ -5,7 +5,7 @@ import {
   ActivityOwnerLostError,
   cancellationOf,
 } from '../model/cancellation.js';
-import type { Json, MessageLevel } from '../model/activity.js';
+import type { Json, MessageLevel, StoredError } from '../model/activity.js';
 import { errorLine, errorText, toStoredError } from '../model/stored-error.js';
 import { outcomeOf, type Completion, type Outcome } from '../model/outcome.js';
 import { statusAfterAbort } from '../model/reasons.js';
@@ -165,8 +165,8 @@ export class RunningActivity {
   }
 
   /** The row was settled by someone else while the activity waited: takes that over, once, and writes nothing. */
-  takeOver(status: FinalStatus, fact: CancelFact | null): boolean {
-    if (this.settled) return false;
+  takeOver(status: FinalStatus, fact: CancelFact | null): void {
+    if (this.settled) return;
     const cancellation =
       status === 'cancelled'
         ? new ActivityCancelledError('user', this.id, fact ?? {})
@@ -175,7 +175,6 @@ export class RunningActivity {
     this.#settlement = Promise.resolve({ won: true });
     this.#controller.abort(cancellation);
     this.listener.settled(this, { won: true });
-    return true;
   }
 
   /**
@@ -190,29 +189,33 @@ export class RunningActivity {
       const error = completion.ok ? undefined : toStoredError(completion.error);
       await this.settle(outcome, { error, result: this.#kept(completion) });
     }
-    this.#release();
+    this.release();
   }
 
   /** Settles by hand. @returns whether this was first. */
-  async settle(outcome: Outcome, what: { error?: ReturnType<typeof toStoredError>; result?: Json }): Promise<boolean> {
+  async settle(outcome: Outcome, what: { error?: StoredError; result?: Json }): Promise<boolean> {
     if (this.settled) return false;
     if (what.error && outcome.reason === 'error') this.record.message('error', errorLine(what.error), 'activity');
     const result = await withinTime(this.#settle(outcome, what), this.options.settleTimeout, undefined);
     return result?.won ?? true;
   }
 
-  /** Gives back what it holds; for those that settle by hand. */
-  release(): void {
-    this.#release();
-  }
-
   /** Fails it without the body having run. */
   async refuse(outcome: Outcome, error: unknown): Promise<void> {
     await this.settle(outcome, { error: toStoredError(error) });
-    this.#release();
+    this.release();
   }
 
-  #settle(outcome: Outcome, what: { error?: ReturnType<typeof toStoredError>; result?: Json }): Promise<CasResult> {
+  /** The body has ended, or never ran: gives back what it holds. Calling it twice is harmless. */
+  release(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const release of this.#releasers.splice(0)) release();
+    this.#place?.leave();
+    this.listener.released(this);
+  }
+
+  #settle(outcome: Outcome, what: { error?: StoredError; result?: Json }): Promise<CasResult> {
     this.#settlement = this.record.settle(outcome, what).then(
       (result) => {
         this.listener.settled(this, result);
@@ -229,14 +232,6 @@ export class RunningActivity {
   #kept(completion: Completion): Json | undefined {
     if (!this.options.keepResult || !completion.ok) return undefined;
     return completion.value === undefined ? null : (completion.value as Json);
-  }
-
-  #release(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    for (const release of this.#releasers.splice(0)) release();
-    this.#place?.leave();
-    this.listener.released(this);
   }
 }
 
