@@ -1,4 +1,4 @@
-import { filter, firstValueFrom, ReplaySubject, timeout } from 'rxjs';
+import { filter, firstValueFrom, ReplaySubject, skip, timeout } from 'rxjs';
 import type { Activity, ActivityEvent, ActivityEventName, ActivityService } from 'nestjs-activity';
 
 const PATIENCE_MS = 10_000;
@@ -48,6 +48,17 @@ export class ActivityProbe {
 
   async lines(id: string): Promise<string[]> {
     return (await this.activities.messages(id, { limit: 1000 })).map((message) => message.text);
+  }
+
+  /** Resolves when an event was told this often. */
+  async times(name: ActivityEventName, times: number): Promise<void> {
+    await firstValueFrom(
+      this.#seen.pipe(
+        filter((seen) => seen.name === name),
+        skip(times - 1),
+        timeout({ first: PATIENCE_MS }),
+      ),
+    );
   }
 
   /** How often an event was told so far. */

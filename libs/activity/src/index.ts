@@ -9,6 +9,7 @@ export type {
 } from './config/activity-module.options.js';
 export type {
   ActivityOptions,
+  DisconnectPolicy,
   LimitOptions,
   OfCall,
   ReturnShape,

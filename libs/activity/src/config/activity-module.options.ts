@@ -2,7 +2,12 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { DataSourceOptions } from 'typeorm';
 import * as v from 'valibot';
 import type { Actor } from '../model/activity.js';
-import type { StoreFailurePolicy, TrackedCall } from './activity.options.js';
+import {
+  DISCONNECT_POLICIES,
+  type DisconnectPolicy,
+  type StoreFailurePolicy,
+  type TrackedCall,
+} from './activity.options.js';
 import { callable, checked, duration, name, oneOf, positiveInteger } from './check.js';
 import type { Duration } from './duration.js';
 
@@ -34,6 +39,8 @@ export interface ActivityModuleOptions {
   cancelGrace?: Duration;
   /** Default `run`: the work matters more than its record. */
   onStoreFailure?: StoreFailurePolicy;
+  /** What becomes of work whose HTTP client leaves before its answer has been sent. Default `continue`. */
+  onDisconnect?: DisconnectPolicy;
   /** How long a start waits for its row to be durable. Default 2 s. */
   startTimeout?: Duration;
   /** How often progress is written at most, per activity. Default 250 ms. */
@@ -67,6 +74,7 @@ export interface ActivitySettings {
   queueTimeout?: number;
   cancelGrace: number;
   onStoreFailure: StoreFailurePolicy;
+  onDisconnect: DisconnectPolicy;
   startTimeout: number;
   progressInterval: number;
   shutdownGrace: number;
@@ -98,6 +106,7 @@ const schema = v.strictObject(
     queueTimeout: v.optional(duration),
     cancelGrace: v.optional(duration, '30s'),
     onStoreFailure: v.optional(oneOf(['run', 'reject']), 'run'),
+    onDisconnect: v.optional(oneOf(DISCONNECT_POLICIES), 'continue'),
     startTimeout: v.optional(duration, '2s'),
     progressInterval: v.optional(duration, '250ms'),
     shutdownGrace: v.optional(duration, '10s'),

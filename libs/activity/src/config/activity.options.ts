@@ -13,6 +13,10 @@ export interface LimitOptions {
 /** What the tracker does when the store cannot record a start: run the work all the same, or refuse it. */
 export type StoreFailurePolicy = 'run' | 'reject';
 
+/** What becomes of work whose client leaves before the answer has been sent: it goes on, or is cancelled. */
+export const DISCONNECT_POLICIES = ['continue', 'cancel'] as const;
+export type DisconnectPolicy = (typeof DISCONNECT_POLICIES)[number];
+
 /** How an activity is run, given by value. */
 export interface ActivityOptions {
   /** What kind of work it is, e.g. `image.pull`: 1–128 characters. */
@@ -80,6 +84,8 @@ export interface TrackedActivityOptions {
   cancellable?: boolean;
   keepResult?: boolean;
   onStoreFailure?: StoreFailurePolicy;
+  /** For HTTP handlers. Default: the module's. */
+  onDisconnect?: DisconnectPolicy;
   /**
    * What the method returns, where its declared type does not say so. Default: as declared (an `Observable`, an async
    * generator), else `promise`.
@@ -175,6 +181,7 @@ const trackedActivityOptions = v.strictObject(
     cancellable: perCall.cancellable,
     keepResult: perCall.keepResult,
     onStoreFailure: perCall.onStoreFailure,
+    onDisconnect: v.optional(oneOf(DISCONNECT_POLICIES)),
     returns: v.optional(oneOf(RETURN_SHAPES)),
   },
   'must be an object',

@@ -25,6 +25,7 @@ export function observeRun<T>(
       const activity = await runner.begin({
         ...asked,
         onCreated: (created) => {
+          asked.onCreated?.(created);
           leave = () => void created.abort(new ActivityCancelledError('client_disconnected', created.id));
         },
       });

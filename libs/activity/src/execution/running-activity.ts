@@ -97,6 +97,12 @@ export class RunningActivity {
     this.#place = place;
   }
 
+  /** Calls `release` when the body has ended; at once, if it has already. */
+  onRelease(release: () => void): void {
+    if (this.#ended) release();
+    else this.#releasers.push(release);
+  }
+
   /** Aborts with the reason `parent` when `signal` does. */
   follow(signal: AbortSignal): void {
     this.#releasers.push(

@@ -9,6 +9,7 @@ import type { Observable } from 'rxjs';
 import { batchId as batchIdSchema } from '../config/activity.options.js';
 import { problemsOf } from '../config/check.js';
 import { withTicket } from './call-ticket.js';
+import { httpExchangeOf } from './http-exchange.js';
 import { headerOf, originOf, requestOf } from './origin.js';
 import { trackedMethodOf } from './tracked-methods.js';
 
@@ -29,6 +30,7 @@ export class ActivityInterceptor implements NestInterceptor {
       context,
       request,
       origin: originOf(context, request),
+      exchange: httpExchangeOf(context),
       batchId: batchIdOf(request),
     };
     // Nest binds the handler's call to the async context in which `handle` is called.

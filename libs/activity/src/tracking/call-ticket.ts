@@ -3,6 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { ambientActivity } from '../execution/ambient-activity.js';
 import type { RunningActivity } from '../execution/running-activity.js';
 import type { Origin } from '../model/activity.js';
+import type { HttpExchange } from './http-exchange.js';
 import type { TrackedMethod } from './tracked-methods.js';
 
 /** What the interceptor knows of a call, for the wrapper of the method that it names. */
@@ -11,6 +12,8 @@ export interface CallTicket {
   context: ExecutionContext;
   request: unknown;
   origin: Origin;
+  /** The answer to the call, if it came over HTTP. */
+  exchange?: HttpExchange;
   batchId?: string;
 }
 

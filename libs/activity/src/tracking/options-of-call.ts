@@ -36,8 +36,9 @@ export function prepareOptions(where: string, options: TrackedActivityOptions, d
   checkTrackedActivityOptions(where, options);
   const fixed: Record<string, unknown> = { type: options.type ?? defaultType };
   const asked: (readonly [OptionName, AskForOption])[] = [];
-  for (const [name, value] of Object.entries(options) as [OptionName | 'returns', unknown][]) {
-    if (name === 'returns' || value === undefined) continue;
+  for (const [name, value] of Object.entries(options) as [OptionName, unknown][]) {
+    // What is said of the method, not of its activity, is not among the options of an activity.
+    if (!(name in activityOptionEntries) || value === undefined) continue;
     if (typeof value === 'function') asked.push([name, value as AskForOption]);
     else fixed[name] = valueOf(name, value);
   }

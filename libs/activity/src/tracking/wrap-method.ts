@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { isObservable, type Observable } from 'rxjs';
 import 'reflect-metadata';
+import type { ActivitySettings } from '../config/activity-module.options.js';
 import type { TrackedActivityOptions } from '../config/activity.options.js';
 import type { ActivityRunner } from '../execution/activity-runner.js';
 import type { ActivityContext } from '../execution/activity-context.js';
@@ -8,8 +9,12 @@ import { withinActivity } from '../execution/ambient-activity.js';
 import { FollowedGenerator } from '../execution/follow-iterator.js';
 import { observeRun } from '../execution/observe-run.js';
 import type { RunRequest } from '../execution/run-request.js';
+import type { RunningActivity } from '../execution/running-activity.js';
 import { untrackedActivity } from '../execution/untracked-activity.js';
+import { nameActivity } from './answer-headers.js';
 import { ticketFor, type CallTicket } from './call-ticket.js';
+import { cancelWithClient } from './client-disconnect.js';
+import type { HttpExchange } from './http-exchange.js';
 import { runnerOf } from './injected-runner.js';
 import { isCalledByFramework, shapeOf } from './method-shape.js';
 import { optionsOfCall, prepareOptions } from './options-of-call.js';
@@ -38,6 +43,10 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
     for (const place of places) all[place] = activity;
     return all;
   };
+  const attend = (activity: RunningActivity, exchange: HttpExchange, settings: ActivitySettings): void => {
+    nameActivity(activity, exchange);
+    if ((options.onDisconnect ?? settings.onDisconnect) === 'cancel') cancelWithClient(activity, exchange);
+  };
   const request = async (
     runner: ActivityRunner,
     call: { instance: object; args: unknown[]; ticket?: CallTicket },
@@ -49,9 +58,11 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
       runner.settings,
     );
     if (ticket?.batchId !== undefined && found.batchId === undefined) found.batchId = ticket.batchId;
+    const exchange = ticket?.exchange;
     return {
       options: found,
       notes,
+      onCreated: exchange && ((activity) => attend(activity, exchange, runner.settings)),
       origin: ticket?.origin ?? { kind: null, label: where, requestId: null, traceparent: null },
     };
   };
@@ -82,7 +93,14 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
         return observeRun(runner, asked, body as (activity: ActivityContext) => Observable<unknown>);
       case 'asyncIterable':
         return new FollowedGenerator(async (onCreated) => {
-          const activity = await runner.begin({ ...(await asked()), onCreated });
+          const one = await asked();
+          const activity = await runner.begin({
+            ...one,
+            onCreated: (created) => {
+              one.onCreated?.(created);
+              onCreated(created);
+            },
+          });
           try {
             return { activity, source: withinActivity(activity, () => body(activity.context)) as AsyncGenerator };
           } catch (error) {
