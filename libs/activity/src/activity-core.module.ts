@@ -8,7 +8,14 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
-import { APP_INTERCEPTOR, DiscoveryModule, DiscoveryService, ModuleRef, ModulesContainer } from '@nestjs/core';
+import {
+  APP_INTERCEPTOR,
+  ApplicationConfig,
+  DiscoveryModule,
+  DiscoveryService,
+  ModuleRef,
+  ModulesContainer,
+} from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { ActivityService } from './activity.service.js';
@@ -28,6 +35,7 @@ import { ActivityModuleDuplicateError } from './model/errors.js';
 import { endRunningActivities } from './recovery/shutdown.js';
 import type { ActivityStore } from './storage/activity-store.js';
 import { SqlActivityStore } from './storage/sql-activity-store.js';
+import { ActivityAddresses } from './tracking/activity-addresses.js';
 import { ActivityInterceptor } from './tracking/activity.interceptor.js';
 import { readyTrackedInstances } from './tracking/tracked-instances.js';
 import { noteTracker } from './tracking/untracked-calls.js';
@@ -106,10 +114,15 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
       useFactory: (runner: ActivityRunner, store: ActivityStore, bus: ActivityBus, events: ActivityEvents) =>
         new ActivityService({ runner, store, bus, events }),
     },
+    {
+      provide: ActivityAddresses,
+      inject: [ApplicationConfig],
+      useFactory: (config: ApplicationConfig) => new ActivityAddresses(config),
+    },
     { provide: APP_INTERCEPTOR, useClass: ActivityInterceptor },
     ActivityLifecycle,
   ],
-  exports: [ActivityRunner, ActivityService],
+  exports: [ActivityRunner, ActivityService, ActivityAddresses],
 })
 export class ActivityCoreModule extends ConfigurableModuleClass {}
 

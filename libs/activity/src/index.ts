@@ -72,6 +72,7 @@ export type {
   PruneResult,
 } from './storage/activity-store.js';
 export { activityDataSourceOptions } from './storage/data-source-options.js';
+export { ActivityAddresses } from './tracking/activity-addresses.js';
 export { actorOfRequest } from './tracking/default-actor.js';
 export { CurrentActivity } from './tracking/current-activity.decorator.js';
 export { TrackedActivity } from './tracking/tracked-activity.decorator.js';

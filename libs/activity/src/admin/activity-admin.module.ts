@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { ActivityModuleMissingError, ActivityService } from '../index.js';
+import { ActivityAddresses, ActivityModuleMissingError, ActivityService } from '../index.js';
 import { createAdminController } from './admin.controller.js';
 import { checkAdminOptions, type ActivityAdminOptions } from './admin.options.js';
 import { ADMIN_SETTINGS, AdminRoutes } from './admin.routes.js';
@@ -24,9 +24,13 @@ export class ActivityAdminModule {
       providers: [
         {
           provide: ADMIN_SETTINGS,
-          inject: [{ token: ActivityService, optional: true }],
-          useFactory: (activities?: ActivityService) => {
+          inject: [
+            { token: ActivityService, optional: true },
+            { token: ActivityAddresses, optional: true },
+          ],
+          useFactory: (activities?: ActivityService, addresses?: ActivityAddresses) => {
             if (!activities) throw new ActivityModuleMissingError('ActivityAdminModule');
+            addresses?.serve(settings.path);
             return settings;
           },
         },
