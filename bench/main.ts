@@ -1,7 +1,15 @@
 // `npm run bench [-- NAME …] [--strict]`: each row is a ratio of two things measured in the same run on this machine.
+import { benchLogLines } from './log-lines.js';
+import { benchSchema } from './schema.js';
 import { benchTrackedCalls } from './tracked-calls.js';
+import { benchTrackedLatency } from './tracked-latency.js';
 
-const rows: Record<string, () => Promise<boolean>> = { 'tracked-calls': benchTrackedCalls };
+const rows: Record<string, () => Promise<boolean>> = {
+  schema: benchSchema,
+  'tracked-calls': benchTrackedCalls,
+  'tracked-latency': benchTrackedLatency,
+  'log-lines': benchLogLines,
+};
 
 const args = process.argv.slice(2);
 const names = args.filter((arg) => !arg.startsWith('--'));

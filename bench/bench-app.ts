@@ -1,0 +1,45 @@
+import 'reflect-metadata';
+import { Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { ActivityModule, ActivityService, TrackedActivity, type ActivityModuleOptions } from 'nestjs-activity';
+import { DataSource } from 'typeorm';
+import type { BenchDatabase } from './bench-database.js';
+
+export const PREFIX = 'bench_';
+
+@Injectable()
+class Nothing {
+  @TrackedActivity({ type: 'bench.nothing' })
+  async work(): Promise<void> {}
+}
+
+/** An application with the tracker and a tracked method that does nothing. */
+export async function openBenchApp({ options }: BenchDatabase, activity: ActivityModuleOptions = {}) {
+  @Module({
+    imports: [TypeOrmModule.forRoot(options), ActivityModule.forRoot({ ...activity, tablePrefix: PREFIX })],
+    providers: [Nothing],
+  })
+  class BenchModule {}
+
+  const app = await NestFactory.createApplicationContext(BenchModule, { logger: ['warn', 'error'] });
+  const dataSource = app.get(DataSource);
+  return {
+    nothing: app.get(Nothing),
+    activities: app.get(ActivityService),
+    /** Rows that stand as succeeded: what shows that the work was done. */
+    async succeeded(): Promise<number> {
+      const [{ n }] = await dataSource.query<[{ n: number | string }]>(
+        `SELECT COUNT(*) AS n FROM ${PREFIX}activities WHERE status = 'succeeded'`,
+      );
+      return Number(n);
+    },
+    async lines(): Promise<number> {
+      const [{ n }] = await dataSource.query<[{ n: number | string }]>(
+        `SELECT COUNT(*) AS n FROM ${PREFIX}activity_messages`,
+      );
+      return Number(n);
+    },
+    close: () => app.close(),
+  };
+}
