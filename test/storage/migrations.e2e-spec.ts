@@ -9,7 +9,11 @@ import { describeEachDatabase, type TestDatabase } from '../support/databases.js
 import { closeStores, openStore, unopenedStore } from './open-stores.js';
 import { BootProcesses } from './processes/boot-processes.js';
 
-const names = ['CreateActivityTables1795593600000', 'IndexActivityLists1795593660000'];
+const names = [
+  'CreateActivityTables1795593600000',
+  'IndexActivityLists1795593660000',
+  'AddCriticalSection1795593840000',
+];
 let processes: BootProcesses;
 
 beforeAll(() => {

@@ -20,6 +20,11 @@ export class ActivityProbe {
     return this.#first('queued', (activity) => type === undefined || activity.type === type);
   }
 
+  /** The first that was asked to stop while it ran. */
+  cancelling(idOrType: string): Promise<Activity> {
+    return this.#first('cancelling', (activity) => activity.id === idOrType || activity.type === idOrType);
+  }
+
   /** The row of an activity once it has settled. */
   async settled(idOrType: string): Promise<Activity> {
     const { id } = await this.#first('settled', (activity) => activity.id === idOrType || activity.type === idOrType);

@@ -1,6 +1,6 @@
 export { ActivityModule } from './activity.module.js';
 export { ActivityService, type BackgroundActivity } from './activity.service.js';
-export type { CancelOptions } from './config/cancel.options.js';
+export type { CancelHookOptions, CancelOptions } from './config/cancel.options.js';
 export type {
   ActivityModuleOptions,
   ActorCall,
@@ -18,9 +18,15 @@ export type {
   TrackedCall,
 } from './config/activity.options.js';
 export type { Duration } from './config/duration.js';
-export type { ActivityContext, ActivityLogger, WriterOptions } from './execution/activity-context.js';
+export type {
+  ActivityContext,
+  ActivityLogger,
+  ChildActivityOptions,
+  WriterOptions,
+} from './execution/activity-context.js';
 export type { ActivityListener } from './execution/activity-events.js';
 export type { ActivityHandle } from './execution/activity-handle.js';
+export type { CancelHook } from './execution/cancel-hooks.js';
 export { currentActivity } from './execution/ambient-activity.js';
 export type { ProgressReport } from './execution/progress-meter.js';
 export type { CancelReceipt } from './execution/request-cancel.js';
@@ -42,9 +48,14 @@ export {
 } from './model/activity.js';
 export {
   ActivityCancelledError,
+  ActivityClientDisconnectedError,
   ActivityDeadlineError,
+  ActivityForcedError,
   ActivityOwnerLostError,
+  ActivityParentCancelledError,
   ActivityShutdownError,
+  ActivitySupersededError,
+  ActivityUserCancelledError,
   cancellationOf,
   cancelledByUser,
   type CancelRequest,

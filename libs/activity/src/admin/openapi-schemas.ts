@@ -52,6 +52,10 @@ const common = {
     unit: orNull(text),
   }),
   step: orNull(text),
+  criticalSection: about(
+    orNull(text),
+    'The critical section that its work is in: while `cancelling`, it is finishing a critical step.',
+  ),
   latestMessage: orNull(text),
   messageCount: count,
   warningCount: count,

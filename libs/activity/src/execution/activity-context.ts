@@ -1,5 +1,8 @@
+import type { ActivityOptions } from '../config/activity.options.js';
+import type { CancelHookOptions } from '../config/cancel.options.js';
 import type { JsonObject, MessageLevel } from '../model/activity.js';
 import type { ActivityWriter } from '../output/activity-writer.js';
+import type { CancelHook } from './cancel-hooks.js';
 import type { ProgressReport } from './progress-meter.js';
 
 /** Writes lines to the activity's log. Text is kept as it is; an Error gives its message, other values their JSON. */
@@ -35,7 +38,34 @@ export interface ActivityContext {
   throwIfCancelled(): void;
   /** Waits `ms` milliseconds; rejects with the signal's reason as soon as it aborts. */
   sleep(ms: number): Promise<void>;
+  /**
+   * Calls `hook` once when the signal aborts, for whatever reason; at once if it has already. The newest is called first,
+   * one after the other, with this activity as the current one, and the row settles when they have ended. Never called
+   * when the activity ends without an abort.
+   * @returns a function that takes the hook away.
+   * @throws {ActivityOptionError} for a bad budget.
+   */
+  onCancel(hook: CancelHook, options?: CancelHookOptions): () => void;
+  /**
+   * Runs `work` to its end before a cancel, a deadline or a shutdown aborts the signal: the row then says `cancelling`,
+   * with the name of the section, and the signal aborts the moment the outermost section has ended. Only a cancel with
+   * `force`, and a lost lease, do not wait.
+   * @param name  what the row says, up to 255 characters. Default `critical step`.
+   * @returns what `work` gives.
+   * @throws what `work` throws; the signal's reason, without calling `work`, if the activity has been asked to stop
+   *   before (and this is not within a section that was open by then, or within a hook of `onCancel`).
+   */
+  uncancellable<T>(work: () => T | PromiseLike<T>): Promise<T>;
+  uncancellable<T>(name: string, work: () => T | PromiseLike<T>): Promise<T>;
+  /**
+   * Runs `work` as a child of this activity, wherever it is called: also from callbacks of a pool or an emitter, which
+   * run in a context of their own.
+   * @throws as `ActivityService.run` does. A child that fails does not end its parent, unless the error is passed on.
+   */
+  run<T>(options: ChildActivityOptions, work: (activity: ActivityContext) => T | PromiseLike<T>): Promise<T>;
 }
+
+export type ChildActivityOptions = Omit<ActivityOptions, 'parentId'>;
 
 export interface WriterOptions {
   /** Level of its lines. Default `info`. */

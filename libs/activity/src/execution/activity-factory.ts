@@ -46,7 +46,7 @@ export function createRunningActivity(
     },
     listener,
   );
-  if (parent) activity.follow(parent.signal);
+  if (parent) activity.followParent(parent);
   if (options.signal) activity.follow(options.signal);
   return activity;
 }

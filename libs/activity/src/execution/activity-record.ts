@@ -39,6 +39,9 @@ export class ActivityRecord {
   readonly #progress = new ProgressMeter();
   #metadata: JsonObject;
   #step: string | null = null;
+  #criticalSection: string | null = null;
+  /** Whether a row may say that it is in a section: others need no column for it in every write. */
+  #hadSections = false;
   #status: ActivityStatus = 'queued';
   #reason: Outcome['reason'] = null;
   #error: StoredError | null = null;
@@ -51,6 +54,8 @@ export class ActivityRecord {
   #lost = false;
   #version = 1;
   #stopTimer: (() => void) | undefined;
+  /** The newest write of changes. */
+  #written: Promise<void> = Promise.resolve();
 
   constructor(
     identity: ActivityIdentity,
@@ -99,12 +104,25 @@ export class ActivityRecord {
     }
   }
 
-  /** Notes a cancel that stands on the row, or will with the settlement. */
-  cancelling(cancel: CancelFact): void {
-    if (this.#ended) return;
+  /** Notes a cancel that stands on the row, or will with the settlement. @returns whether it was the first. */
+  cancelling(cancel: CancelFact | null): boolean {
+    if (this.#ended) return false;
     this.#cancel ??= cancel;
-    if (this.#status === 'running') this.#status = 'cancelling';
+    const isFirst = this.#status === 'running';
+    if (isFirst) this.#status = 'cancelling';
     this.#touch();
+    return isFirst;
+  }
+
+  /** The same for what nobody has written yet: the row becomes `cancelling`, with who and why if there is one. */
+  writeCancelling(cancel: CancelFact | null): boolean {
+    const isFirst = this.cancelling(cancel);
+    if (isFirst && !this.#lost) {
+      this.#store
+        .markCancelling(this.identity.id, this.#owner, this.#cancel)
+        .catch((error: unknown) => this.#lose(error));
+    }
+    return isFirst;
   }
 
   progress(report: ProgressReport): void {
@@ -117,6 +135,24 @@ export class ActivityRecord {
     if (this.#step === name) return;
     this.#step = name;
     this.#change();
+  }
+
+  /** Name of the critical section that the work is in, null for none. */
+  criticalSection(name: string | null): void {
+    if (this.#ended || this.#criticalSection === name) return;
+    this.#criticalSection = name;
+    this.#hadSections = true;
+    this.#change();
+  }
+
+  /** Writes what has changed now, not at the end of the interval; resolves when it is durable. Never rejects. */
+  flush(): Promise<void> {
+    if (this.#stopTimer && !this.#ended && !this.#lost) {
+      this.#stopTimer();
+      this.#stopTimer = undefined;
+      this.#writeChanges();
+    }
+    return this.#written;
   }
 
   /** Merges at the top level. Never throws: what is no plain object, or has getters that throw, is left out, and a line says so. */
@@ -151,6 +187,7 @@ export class ActivityRecord {
     this.#endedAt = this.#now();
     this.#status = outcome.status;
     this.#reason = outcome.reason;
+    this.#criticalSection = null;
     this.#error = error ?? null;
     this.#result = result;
     this.#touch();
@@ -188,6 +225,7 @@ export class ActivityRecord {
       reason: this.#reason,
       progress: this.#progress.value,
       step: this.#step,
+      criticalSection: this.#criticalSection,
       latestMessage,
       ...counts,
       metadata: { ...this.#metadata },
@@ -228,13 +266,24 @@ export class ActivityRecord {
     this.#touch();
     this.#stopTimer ??= afterDelay(this.#settings.progressInterval, () => {
       this.#stopTimer = undefined;
-      if (this.#ended || this.#lost) return;
-      this.#store.update(this.identity.id, this.#owner, this.#changes()).catch((error: unknown) => this.#lose(error));
+      if (!this.#ended && !this.#lost) this.#writeChanges();
     });
   }
 
+  #writeChanges(): void {
+    this.#written = this.#store
+      .update(this.identity.id, this.#owner, this.#changes())
+      .catch((error: unknown) => this.#lose(error));
+  }
+
   #changes() {
-    return { progress: this.#progress.value, step: this.#step, metadata: this.#metadata, ...this.#log.counts };
+    return {
+      progress: this.#progress.value,
+      step: this.#step,
+      ...(this.#hadSections ? { criticalSection: this.#criticalSection } : {}),
+      metadata: this.#metadata,
+      ...this.#log.counts,
+    };
   }
 
   #touch(): void {

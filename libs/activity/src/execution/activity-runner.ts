@@ -1,3 +1,4 @@
+import { checkActivityOptions } from '../config/activity.options.js';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import { ActivityShutDownError } from '../model/errors.js';
 import type { ActivityBus } from '../bus/activity-bus.js';
@@ -42,8 +43,11 @@ export class ActivityRunner {
     this.#admission = new Admission(parts);
     this.#listener = {
       settled: (activity, result) => this.#settled(activity, result),
+      cancelling: (activity) => parts.events.emit('cancelling', activity.record.snapshot()),
       abandoned: (activity) => this.running.abandon(activity),
       released: (activity) => this.running.delete(activity),
+      within: withinActivity,
+      runChild: async (parent, options, work) => this.run({ options: checkActivityOptions(options), parent }, work),
       debug: (text) => parts.logger.debug(text),
       warn: (text) => parts.logger.warn(text),
     };
@@ -100,7 +104,8 @@ export class ActivityRunner {
   async begin(request: RunRequest): Promise<RunningActivity> {
     const parent = this.#parentOf(request);
     // What runs may finish while the application stops, with all that it takes to finish.
-    if (this.#stopping && !parent) throw new ActivityShutDownError(request.options.type);
+    if (this.#stopping && !(parent && this.running.get(parent.id) === parent))
+      throw new ActivityShutDownError(request.options.type);
     const activity = createRunningActivity(request, parent, {
       ...this.#parts,
       listener: this.#listener,
@@ -118,7 +123,8 @@ export class ActivityRunner {
   }
 
   /** The activity around the call, if this application runs it and the call does not name another (or none). */
-  #parentOf({ options }: RunRequest): RunningActivity | undefined {
+  #parentOf({ options, parent }: RunRequest): RunningActivity | undefined {
+    if (parent) return parent;
     if (options.parentId !== undefined)
       return options.parentId === null ? undefined : this.running.get(options.parentId);
     const around = ambientActivity();

@@ -1,13 +1,25 @@
 import { inspect } from 'node:util';
+import { hookBudgetOf } from '../config/cancel.options.js';
 import type { MessageLevel } from '../model/activity.js';
 import { errorText } from '../model/stored-error.js';
 import { ActivityWriter } from '../output/activity-writer.js';
 import { abortableSleep } from './abortable-sleep.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityRecord } from './activity-record.js';
+import type { CancelHook } from './cancel-hooks.js';
+import { sectionOf, type SectionArguments } from './critical-sections.js';
+
+/** What a context asks of its activity, beside what goes to the record. */
+export interface ActivityControl {
+  signal: AbortSignal;
+  onCancel(hook: CancelHook, budgetMs: number): () => void;
+  uncancellable<T>(name: string, work: () => T | PromiseLike<T>): Promise<T>;
+  run: ActivityContext['run'];
+}
 
 /** The context of one activity, its functions bound to it once. */
-export function createActivityContext(record: ActivityRecord, signal: AbortSignal): ActivityContext {
+export function createActivityContext(record: ActivityRecord, control: ActivityControl): ActivityContext {
+  const { signal } = control;
   const at = (level: MessageLevel) => (message: unknown) => record.message(level, lineOf(message));
   return Object.freeze({
     id: record.identity.id,
@@ -30,6 +42,12 @@ export function createActivityContext(record: ActivityRecord, signal: AbortSigna
       new ActivityWriter((line) => record.message(level, line, source)),
     throwIfCancelled: () => signal.throwIfAborted(),
     sleep: (ms) => abortableSleep(ms, signal),
+    onCancel: (hook, options) => control.onCancel(hook, hookBudgetOf(hook, options)),
+    uncancellable: async <T>(...args: SectionArguments<T>) => {
+      const { name, work } = sectionOf(args);
+      return control.uncancellable(name, work);
+    },
+    run: (options, work) => control.run(options, work),
   } satisfies ActivityContext);
 }
 

@@ -42,12 +42,12 @@ async function writeThenAbort(
   const result = await write(id, local, parts, fact);
   switch (result.outcome) {
     case 'requested':
-      if (local?.cancel(fact)) parts.events.emit('cancelling', local.record.snapshot());
+      if (local) local.cancel(fact);
       else parts.bus.publish({ kind: 'cancel', activityId: result.activity.id });
-      break;
+      return { outcome: 'requested', activity: await asItWaits(local, parts, result.activity) };
     case 'repeated':
       local?.cancel(result.activity.cancel ?? fact);
-      break;
+      return { outcome: 'repeated', activity: await asItWaits(local, parts, result.activity) };
     case 'cancelled':
       if (local) local.takeOver('cancelled', fact);
       else parts.bus.publish({ kind: 'settled', activityId: result.activity.id });
@@ -60,6 +60,17 @@ async function writeThenAbort(
       throw new ActivityNotFoundError(id);
   }
   return { outcome: result.outcome, activity: result.activity };
+}
+
+/** Where a critical section is finished first, the row says so; it may not have been written yet. */
+async function asItWaits(
+  local: RunningActivity | undefined,
+  { store, runner }: CancelParts,
+  activity: Activity,
+): Promise<Activity> {
+  if (!local || local.criticalSection === null) return activity;
+  await withinTime(local.record.flush(), runner.settings.startTimeout, undefined);
+  return (await store.get(activity.id).catch(() => null)) ?? activity;
 }
 
 async function write(

@@ -6,6 +6,8 @@ import type { RunningActivity } from './running-activity.js';
 export interface RunRequest {
   options: CheckedActivityOptions;
   origin?: Origin;
+  /** Default: the activity around the call, or the one that the options name. */
+  parent?: RunningActivity;
   /** What went wrong before the start (an option's function that threw): becomes warnings in the log. */
   notes?: readonly string[];
   /** Called at once, before anything is written: for those who may have to abort it while it starts. */

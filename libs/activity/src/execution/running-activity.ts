@@ -1,9 +1,15 @@
 import { setMaxListeners } from 'node:events';
+import type { ActivityOptions } from '../config/activity.options.js';
 import {
-  ActivityCancelledError,
   ActivityDeadlineError,
+  ActivityForcedError,
   ActivityOwnerLostError,
+  ActivityParentCancelledError,
+  ActivityUserCancelledError,
   cancellationOf,
+  firstCause,
+  isByUser,
+  type ActivityCancelledError,
 } from '../model/cancellation.js';
 import type { Json, MessageLevel, StoredError } from '../model/activity.js';
 import { errorLine, errorText, toStoredError } from '../model/stored-error.js';
@@ -18,6 +24,7 @@ import type { LimiterPlace } from './concurrency-limiter.js';
 import { createActivityContext } from './create-activity-context.js';
 import { whenAborted } from './linked-signal.js';
 import { afterDelay } from './long-timeout.js';
+import { WorkAbort } from './work-abort.js';
 
 export interface RunningActivityOptions {
   timeout?: number;
@@ -30,10 +37,20 @@ export interface RunningActivityOptions {
 /** Told to the runner, which owns what is shared: the registry, events and the log of the application. */
 export interface RunningActivityListener {
   settled(activity: RunningActivity, result: CasResult): void;
+  /** It was running, and has been asked to stop. */
+  cancelling(activity: RunningActivity): void;
   /** The row was settled without the body, which has ignored its signal. */
   abandoned(activity: RunningActivity): void;
   /** The body has ended. */
   released(activity: RunningActivity): void;
+  /** Calls `work` with the activity around it. */
+  within<T>(activity: RunningActivity, work: () => T): T;
+  /** Runs `work` as a child of the activity. */
+  runChild<T>(
+    parent: RunningActivity,
+    options: ActivityOptions,
+    work: (activity: ActivityContext) => T | PromiseLike<T>,
+  ): Promise<T>;
   debug(text: string): void;
   warn(text: string): void;
 }
@@ -47,12 +64,16 @@ export class RunningActivity {
   readonly context: ActivityContext;
   /** Rejects with the signal's reason when the row was settled without the body. */
   readonly whenForced: Promise<never>;
-  readonly #controller = new AbortController();
+  readonly #abort: WorkAbort;
   readonly #pendingCancels = new Set<Promise<unknown>>();
   readonly #releasers: (() => void)[] = [];
   #rejectForced!: (reason: unknown) => void;
   #place: LimiterPlace | undefined;
   #settlement: Promise<CasResult> | undefined;
+  /** The work has come back, and its clean-ups are waited for. */
+  #ending = false;
+  /** It has been told of, and waits for a critical section to end. */
+  #heldBack: ActivityCancelledError | undefined;
   #forced = false;
   #ended = false;
 
@@ -65,9 +86,21 @@ export class RunningActivity {
   ) {
     this.whenForced = new Promise<never>((_resolve, reject) => (this.#rejectForced = reject));
     this.whenForced.catch(() => undefined);
-    // As many may listen as the work has parts: more than ten are no leak here.
-    setMaxListeners(0, this.signal);
-    this.context = createActivityContext(record, this.signal);
+    this.#abort = new WorkAbort({
+      aborting: (cancellation) => this.#aborting(cancellation),
+      held: (cancellation, section) => this.#held(cancellation, section),
+      section: (name) => record.criticalSection(name),
+      hasEnded: () => this.#ended || this.#ending || (this.settled && !this.#forced),
+      within: (work) => listener.within(this, work),
+      warn: (text) => record.message('warn', text, 'activity'),
+    });
+    const { hooks, sections } = this.#abort;
+    this.context = createActivityContext(record, {
+      signal: this.signal,
+      onCancel: (hook, budgetMs) => hooks.add(hook, budgetMs),
+      uncancellable: (name, work) => sections.run(name, work),
+      run: (childOptions, work) => listener.runChild(this, childOptions, work),
+    });
   }
 
   get id(): string {
@@ -75,7 +108,12 @@ export class RunningActivity {
   }
 
   get signal(): AbortSignal {
-    return this.#controller.signal;
+    return this.#abort.signal;
+  }
+
+  /** Name of the critical section that an abort has to wait for, null for none. */
+  get criticalSection(): string | null {
+    return this.#abort.sections.current;
   }
 
   /** How long work may go on that nobody waits for any more, in milliseconds. */
@@ -106,7 +144,23 @@ export class RunningActivity {
   /** Aborts with the reason `parent` when `signal` does. */
   follow(signal: AbortSignal): void {
     this.#releasers.push(
-      whenAborted(signal, () => this.abort(new ActivityCancelledError('parent', this.id, cancellationOf(signal)))),
+      whenAborted(signal, () => this.abort(new ActivityParentCancelledError(this.id, signal.reason))),
+    );
+  }
+
+  /**
+   * The same for the activity around it. One that is not cancellable is spared what somebody asks of its parent, and what
+   * a clean-up starts is spared the abort that it cleans up after.
+   */
+  followParent(parent: RunningActivity): void {
+    if (parent.#abort.sections.isCleaningUp) return;
+    this.#releasers.push(
+      whenAborted(parent.signal, () => {
+        const cancellation = new ActivityParentCancelledError(this.id, parent.signal.reason);
+        if (this.record.identity.cancellable || !isAsked(cancellation)) this.abort(cancellation);
+        else
+          this.record.message('info', `${cancellation.message}; but it is not cancellable, and goes on.`, 'activity');
+      }),
     );
   }
 
@@ -138,36 +192,40 @@ export class RunningActivity {
     while (this.#pendingCancels.size > 0) await Promise.all(this.#pendingCancels);
   }
 
-  /** Aborts the signal, once; the first reason stands. */
+  /** Aborts the signal, once, and not before an open critical section has ended; the first reason stands. */
   abort(cancellation: ActivityCancelledError): boolean {
-    if (this.signal.aborted || this.settled) return false;
-    this.record.message(levelOf(cancellation), cancellation.message, 'activity');
-    this.#controller.abort(cancellation);
-    this.#releasers.push(afterDelay(this.options.cancelGrace, () => this.force()));
-    return true;
+    return !this.settled && this.#abort.request(cancellation);
   }
 
   /** Aborts for a cancel that stands on the row (or will, with the settlement). */
   cancel(fact: CancelFact): boolean {
-    if (!this.settled) this.record.cancelling(fact);
-    return this.abort(new ActivityCancelledError('user', this.id, fact));
+    if (!this.settled && this.record.cancelling(fact)) this.listener.cancelling(this);
+    return this.abort(new ActivityUserCancelledError(this.id, fact));
   }
 
-  /** Settles without the body, which has ignored its signal; whoever waits for it gets the signal's reason. */
-  force(): void {
+  /**
+   * Settles without the body, which has not ended; whoever waits for it gets the signal's reason.
+   * @param request  of one who asks for it: also in the middle of a critical section, and whatever aborted it before. Left
+   *   out, what aborted it decides.
+   * @returns when the end is durable; undefined when nothing was to be ended.
+   */
+  force(request?: CancelFact): Promise<CasResult> | undefined {
+    if (this.#ended || this.#forced) return undefined;
+    if (request && !this.settled) this.#forcedBy(request);
+    this.#abort.now();
     const cancellation = cancellationOf(this.signal);
-    if (!cancellation || this.#ended || this.#forced) return;
+    if (!cancellation) return undefined;
     this.#forced = true;
     if (!this.settled) {
-      const status = statusAfterAbort(cancellation.abortReason);
-      this.record.message('warn', 'The work has not stopped since; it may still be running.', 'activity');
-      const settled = this.#settle(
-        { status, reason: status === 'cancelled' ? 'forced' : cancellation.abortReason },
-        {},
-      );
-      void settled.then(() => this.listener.abandoned(this));
+      const status = request ? 'cancelled' : statusAfterAbort(cancellation.abortReason);
+      const reason = status === 'cancelled' ? 'forced' : cancellation.abortReason;
+      const what = this.#ending ? 'clean-up has not ended' : 'work has not stopped';
+      this.record.message('warn', `The ${what} since; it may still be running.`, 'activity');
+      void this.#settle({ status, reason }, {}).then(() => this.listener.abandoned(this));
     }
+    this.#abort.hooks.leave(cancellation);
     this.#rejectForced(cancellation);
+    return this.#settlement;
   }
 
   /** The row was settled by someone else while the activity waited: takes that over, once, and writes nothing. */
@@ -175,11 +233,11 @@ export class RunningActivity {
     if (this.settled) return;
     const cancellation =
       status === 'cancelled'
-        ? new ActivityCancelledError('user', this.id, fact ?? {})
+        ? new ActivityUserCancelledError(this.id, fact ?? {})
         : new ActivityOwnerLostError(this.id);
     this.record.close({ status, reason: cancellation.abortReason }, fact);
     this.#settlement = Promise.resolve({ won: true });
-    this.#controller.abort(cancellation);
+    this.#abort.now(cancellation);
     this.listener.settled(this, { won: true });
   }
 
@@ -198,9 +256,15 @@ export class RunningActivity {
     this.release();
   }
 
-  /** Settles by hand. @returns whether this was first. */
+  /** Settles, when the clean-ups of an aborted one have ended. @returns whether this was first. */
   async settle(outcome: Outcome, what: { error?: StoredError; result?: Json }): Promise<boolean> {
-    if (this.settled) return false;
+    if (this.settled || this.#ending) return false;
+    const cleanUps = this.#abort.hooks.whenDone();
+    if (cleanUps) {
+      this.#ending = true;
+      await cleanUps;
+      if (this.settled) return false;
+    }
     if (what.error && outcome.reason === 'error') this.record.message('error', errorLine(what.error), 'activity');
     const result = await withinTime(this.#settle(outcome, what), this.options.settleTimeout, undefined);
     return result?.won ?? true;
@@ -216,9 +280,44 @@ export class RunningActivity {
   release(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#abort.hooks.close();
     for (const release of this.#releasers.splice(0)) release();
     this.#place?.leave();
     this.listener.released(this);
+  }
+
+  /** The signal is about to abort: from here on the work has its grace. */
+  #aborting(cancellation: ActivityCancelledError): void {
+    if (!this.settled && cancellation !== this.#heldBack) {
+      this.record.message(levelOf(cancellation), cancellation.message, 'activity');
+      this.#markCancelling(cancellation);
+    }
+    this.#releasers.push(afterDelay(this.options.cancelGrace, () => void this.#graceIsOver()));
+  }
+
+  #held(cancellation: ActivityCancelledError, section: string): void {
+    this.#heldBack = cancellation;
+    this.record.message(levelOf(cancellation), cancellation.message, 'activity');
+    this.record.message('info', `It finishes a critical step first: ${section}.`, 'activity');
+    this.#markCancelling(cancellation);
+    void this.record.flush();
+  }
+
+  #markCancelling(cancellation: ActivityCancelledError): void {
+    if (this.record.writeCancelling(factOf(cancellation))) this.listener.cancelling(this);
+  }
+
+  #forcedBy(request: CancelFact): void {
+    const forced = new ActivityForcedError(this.id, request);
+    this.record.cancelling(request);
+    if (this.signal.aborted) this.record.message('info', forced.message, 'activity');
+    else this.#abort.request(forced);
+  }
+
+  /** Clean-ups have budgets of their own, which may be longer than the grace of the work. */
+  async #graceIsOver(): Promise<void> {
+    await this.#abort.hooks.whenDone();
+    void this.force();
   }
 
   #settle(outcome: Outcome, what: { error?: StoredError; result?: Json }): Promise<CasResult> {
@@ -239,6 +338,19 @@ export class RunningActivity {
     if (!this.options.keepResult || !completion.ok) return undefined;
     return completion.value === undefined ? null : (completion.value as Json);
   }
+}
+
+/** Who and why, where somebody has asked for it, of this one or of one around it. */
+function factOf(cancellation: ActivityCancelledError): CancelFact | null {
+  const { by, userReason: reason } = cancellation;
+  const isSaid = by !== null || reason !== null || isByUser(cancellation);
+  return isAsked(cancellation) && isSaid ? { requestedAt: new Date(), by, reason } : null;
+}
+
+/** Whether somebody wanted it to stop, and not the clock or the process. */
+function isAsked(cancellation: ActivityCancelledError): boolean {
+  const { abortReason } = firstCause(cancellation);
+  return statusAfterAbort(abortReason) === 'cancelled' && abortReason !== 'parent';
 }
 
 function levelOf(cancellation: ActivityCancelledError): MessageLevel {

@@ -2,6 +2,7 @@ import { NIL } from 'uuid';
 import { ActivityWriter } from '../output/activity-writer.js';
 import type { ActivityContext } from './activity-context.js';
 import { abortableSleep } from './abortable-sleep.js';
+import { sectionOf, type SectionArguments } from './critical-sections.js';
 
 const ignore = (): void => undefined;
 
@@ -17,4 +18,7 @@ export const untrackedActivity: ActivityContext = Object.freeze({
   writer: () => new ActivityWriter(ignore),
   throwIfCancelled: ignore,
   sleep: (ms: number) => abortableSleep(ms),
+  onCancel: () => ignore,
+  uncancellable: async <T>(...args: SectionArguments<T>) => sectionOf(args).work(),
+  run: async <T>(_options: unknown, work: (activity: ActivityContext) => T | PromiseLike<T>) => work(untrackedActivity),
 });

@@ -80,6 +80,11 @@ export interface Activity {
   limitKey: string | null;
   progress: Progress;
   step: string | null;
+  /**
+   * Name of the critical section that the work is in, null for none. A `cancelling` activity with one is finishing a
+   * critical step: its signal aborts when that has ended.
+   */
+  criticalSection: string | null;
   /** The newest line of the log, cut to 500 characters. */
   latestMessage: string | null;
   /** Lines ever written, with those that the cap has left out. */

@@ -31,6 +31,44 @@ export class ActivityCancelledError extends ActivityError {
   }
 }
 
+/** Somebody asked it to stop; it settles as `cancelled`. */
+export class ActivityUserCancelledError extends ActivityCancelledError {
+  constructor(activityId: string, request?: CancelRequest) {
+    super('user', activityId, request);
+  }
+}
+
+/** Somebody ended it at once, without waiting for its work; its row is `cancelled` with the reason `forced`. */
+export class ActivityForcedError extends ActivityCancelledError {
+  constructor(activityId: string, request?: CancelRequest) {
+    super('forced', activityId, request);
+  }
+}
+
+/**
+ * The activity around it, or the signal that it was given, was aborted; it settles as `cancelled`. `cause` is that
+ * signal's reason, and `by` and `userReason` are taken over from it.
+ */
+export class ActivityParentCancelledError extends ActivityCancelledError {
+  constructor(activityId: string, cause: unknown) {
+    super('parent', activityId, requestOf(cause), { cause });
+  }
+}
+
+/** A newer one has taken its place; it settles as `cancelled`. */
+export class ActivitySupersededError extends ActivityCancelledError {
+  constructor(activityId: string, request?: CancelRequest) {
+    super('superseded', activityId, request);
+  }
+}
+
+/** Whoever read its answer has left; it settles as `cancelled`. */
+export class ActivityClientDisconnectedError extends ActivityCancelledError {
+  constructor(activityId: string) {
+    super('client_disconnected', activityId);
+  }
+}
+
 /** The activity took longer than its `timeout`; it settles as `failed` with the reason `deadline`. */
 export class ActivityDeadlineError extends ActivityCancelledError {
   constructor(
@@ -57,19 +95,36 @@ export class ActivityOwnerLostError extends ActivityCancelledError {
 
 /** The reason of an aborted signal, if the abort came from an activity; `undefined` for any other signal. */
 export function cancellationOf(signal: AbortSignal): ActivityCancelledError | undefined {
-  const reason: unknown = signal.aborted ? signal.reason : undefined;
-  return ActivityError.is(reason) && reason.code === 'ACTIVITY_CANCELLED'
-    ? (reason as ActivityCancelledError)
-    : undefined;
+  return signal.aborted && isCancellation(signal.reason) ? signal.reason : undefined;
 }
 
 /**
- * True when a person (or a caller of the API) cancelled the activity behind `signal`, and not its deadline, a shutdown
- * or a lost lease. Its model is `CancelledByContext` of the Go package.
+ * True when a person (or a caller of the API) cancelled the activity behind `signal`, or one around it, and not a
+ * deadline, a shutdown or a lost lease. Its model is `CancelledByContext` of the Go package.
  */
 export function cancelledByUser(signal: AbortSignal): boolean {
-  const reason = cancellationOf(signal)?.abortReason;
-  return reason === 'user' || reason === 'forced';
+  const cancellation = cancellationOf(signal);
+  return cancellation !== undefined && isByUser(cancellation);
+}
+
+/** The same of the reason itself. */
+export function isByUser(cancellation: ActivityCancelledError): boolean {
+  return ['user', 'forced'].includes(firstCause(cancellation).abortReason);
+}
+
+/** Of one that came from a parent: what aborted the outermost. */
+export function firstCause(cancellation: ActivityCancelledError): ActivityCancelledError {
+  let first = cancellation;
+  while (first.abortReason === 'parent' && isCancellation(first.cause)) first = first.cause;
+  return first;
+}
+
+function isCancellation(reason: unknown): reason is ActivityCancelledError {
+  return ActivityError.is(reason) && reason.code === 'ACTIVITY_CANCELLED';
+}
+
+function requestOf(cause: unknown): CancelRequest {
+  return isCancellation(cause) ? { by: cause.by, reason: cause.userReason } : {};
 }
 
 function sentence(reason: AbortReason, id: string, request: CancelRequest): string {
@@ -79,7 +134,7 @@ function sentence(reason: AbortReason, id: string, request: CancelRequest): stri
     user: `was cancelled${by}`,
     forced: `was stopped by force${by}`,
     deadline: 'was stopped at its deadline',
-    parent: 'was cancelled with its parent',
+    parent: `was cancelled with its parent${by}`,
     superseded: 'was superseded by a newer one',
     client_disconnected: 'was cancelled because its client left',
     shutdown: 'was interrupted: the application is shutting down',

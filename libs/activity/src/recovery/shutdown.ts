@@ -30,5 +30,5 @@ export async function endRunningActivities(
   logger.warn(`Stopping: ${running.size} activities are interrupted.`);
   for (const activity of running.all()) activity.abort(new ActivityShutdownError(activity.id));
   await withinTime(running.whenEmpty(), CLEAN_UP_MS, undefined);
-  for (const activity of running.all()) activity.force();
+  for (const activity of running.all()) void activity.force();
 }

@@ -20,6 +20,7 @@ export const LENGTHS = {
   limit_key: 191,
   progress_unit: 32,
   step: 255,
+  critical_section: 255,
   latest_message: 500,
   error_message: 1000,
   cancel_reason: 2000,
@@ -79,6 +80,7 @@ export const ACTIVITY_COLUMNS = {
   owner_id: text(LENGTHS.owner_id),
   fence: { kind: 'integer' },
   version: { kind: 'integer', default: 1 },
+  critical_section: orNull(text(LENGTHS.critical_section)),
 } satisfies Record<string, Column>;
 
 export const MESSAGE_COLUMNS = {

@@ -46,6 +46,7 @@ export interface NewActivity extends ActivityIdentity, Ownership {
 export interface ActivityChanges {
   progress?: Progress;
   step?: string | null;
+  criticalSection?: string | null;
   latestMessage?: string | null;
   messageCount?: number;
   warningCount?: number;
@@ -167,6 +168,8 @@ export interface ActivityStore {
   grant(id: string, owner: Ownership, startedAt: Date): Promise<CasResult>;
   /** Only while the activity is active; the newest value wins where several wait. */
   update(id: string, owner: Ownership, changes: ActivityChanges): Promise<void>;
+  /** `running → cancelling` by its owner, with who, when and why where somebody has asked for it. */
+  markCancelling(id: string, owner: Ownership, cancel: CancelFact | null): Promise<void>;
   append(message: NewMessage): Promise<void>;
   trim(range: Trim): Promise<void>;
   settle(settlement: Settlement): Promise<CasResult>;

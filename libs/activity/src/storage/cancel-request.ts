@@ -1,4 +1,4 @@
-import { statusesBefore } from '../model/statuses.js';
+import { ACTIVE_STATUSES } from '../model/statuses.js';
 import type { CancelFact } from './activity-store.js';
 import type { Database } from './database.js';
 import type { SqlValue } from './sql-value.js';
@@ -7,7 +7,8 @@ import { cancelValues } from './storable-writes.js';
 import { CANCEL_COLUMNS } from './write.js';
 
 /**
- * `queued → cancelled`, `running → cancelling`, in one statement that any process may send.
+ * `queued → cancelled`, `running → cancelling`, in one statement that any process may send. One that is being stopped for
+ * another reason (its deadline, say) has no request yet, and takes this one.
  * `status` is set last: MariaDB reads the new value of a column that stands before.
  * @returns true when this was the first request.
  */
@@ -22,11 +23,7 @@ export async function writeCancelRequest(database: Database, id: string, cancel:
     `, updated_at = ${database.greatest}(?, updated_at), version = version + 1` +
     `, status = CASE WHEN ${waits} THEN 'cancelled' ELSE 'cancelling' END` +
     ` WHERE id = ? AND cancellable = ${database.truth} AND cancel_requested_at IS NULL` +
-    ` AND status IN (${statusList(cancellableStatuses())})`;
+    ` AND status IN (${statusList(ACTIVE_STATUSES)})`;
   const values: SqlValue[] = [...cancelValues(cancel), at, at, id];
   return (await database.change(sql, values)) === 1;
-}
-
-function cancellableStatuses(): string[] {
-  return ['queued', ...statusesBefore('cancelling')];
 }

@@ -29,7 +29,15 @@ import { writeCancelRequest } from './cancel-request.js';
 import type { Database } from './database.js';
 import { TrackerConnection, type StoreLogger } from './tracker-connection.js';
 import { WritePipeline } from './write-pipeline.js';
-import { grantWrite, insertWrite, messageWrite, settleWrite, trimWrite, updateWrite } from './storable-writes.js';
+import {
+  cancelWrite,
+  grantWrite,
+  insertWrite,
+  messageWrite,
+  settleWrite,
+  trimWrite,
+  updateWrite,
+} from './storable-writes.js';
 
 const GONE: CasResult = { won: false, status: null };
 
@@ -78,6 +86,11 @@ export class SqlActivityStore implements ActivityStore {
     if (stored !== null) await this.#pipeline.update(updateWrite(stored, owner, changes));
   }
 
+  async markCancelling(id: string, owner: Ownership, cancel: CancelFact | null): Promise<void> {
+    const stored = storedId(id);
+    if (stored !== null) await this.#pipeline.add(cancelWrite(stored, owner, cancel));
+  }
+
   async append(message: NewMessage): Promise<void> {
     const stored = storedId(message.activityId);
     if (stored !== null) await this.#pipeline.add(messageWrite(stored, message));
@@ -113,7 +126,7 @@ export class SqlActivityStore implements ActivityStore {
     const isFirst = changed || (attempts > 1 && isSameRequest(activity.cancel, cancel));
     if (isFirst) return { outcome: activity.startedAt === null ? 'cancelled' : 'requested', activity };
     if (isFinalStatus(activity.status)) return { outcome: 'settled', activity };
-    return { outcome: activity.cancel ? 'repeated' : 'refused', activity };
+    return { outcome: activity.cancellable ? 'repeated' : 'refused', activity };
   }
 
   get(id: string): Promise<Activity | null> {

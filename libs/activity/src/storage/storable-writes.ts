@@ -13,7 +13,7 @@ import type {
 import type { SqlValue } from './sql-value.js';
 import { MAX_METADATA_BYTES, MAX_RESULT_BYTES, storableError, storableJson } from './storable-json.js';
 import { storableText, storableTextOrNull } from './storable-text.js';
-import type { Changes, MessageInsert, StatusWrite, UpdateWrite, Write } from './write.js';
+import type { CancelWrite, Changes, MessageInsert, StatusWrite, UpdateWrite, Write } from './write.js';
 
 /** In the order of `INSERT_COLUMNS`, with everything in it made storable. */
 export function insertWrite(id: string, activity: NewActivity): Write {
@@ -58,6 +58,11 @@ export function grantWrite(id: string, owner: Ownership, startedAt: Date): Write
 
 export function updateWrite(id: string, owner: Ownership, changes: ActivityChanges): UpdateWrite {
   return { kind: 'update', id, owner, changes: changedValues(Date.now(), changes) };
+}
+
+export function cancelWrite(id: string, owner: Ownership, cancel: CancelFact | null): CancelWrite {
+  const values = ['cancelling', ...(cancel ? cancelValues(cancel) : [])];
+  return { kind: 'cancel', id, owner, values, changes: [cancel?.requestedAt.getTime() ?? Date.now()] };
 }
 
 export function messageWrite(id: string, message: NewMessage): Write {
@@ -126,7 +131,7 @@ export function cancelValues({ requestedAt, by, reason }: CancelFact): SqlValue[
 }
 
 function changedValues(at: number, changes: ActivityChanges): Changes {
-  const { progress, step, latestMessage, metadata } = changes;
+  const { progress, step, criticalSection, latestMessage, metadata } = changes;
   return [
     at,
     progress && finiteOrNull(progress.percent),
@@ -134,6 +139,7 @@ function changedValues(at: number, changes: ActivityChanges): Changes {
     progress && finiteOrNull(progress.total),
     progress && storableTextOrNull(progress.unit, LENGTHS.progress_unit),
     step === undefined ? undefined : storableTextOrNull(step, LENGTHS.step),
+    criticalSection === undefined ? undefined : storableTextOrNull(criticalSection, LENGTHS.critical_section),
     latestMessage === undefined ? undefined : storableTextOrNull(latestMessage, LENGTHS.latest_message),
     changes.messageCount,
     changes.warningCount,

@@ -56,6 +56,7 @@ export function summaryOf(row: Omit<ActivityRow, 'metadata' | 'result' | 'error'
       unit: toTextOrNull(row.progress_unit),
     },
     step: toTextOrNull(row.step),
+    criticalSection: toTextOrNull(row.critical_section),
     latestMessage: toTextOrNull(row.latest_message),
     messageCount: toNumber(row.message_count),
     warningCount: toNumber(row.warning_count),

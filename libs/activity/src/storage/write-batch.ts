@@ -5,6 +5,7 @@ import {
   CANCEL_COLUMNS,
   CHANGE_COLUMNS,
   GRANT_COLUMNS,
+  MARK_COLUMNS,
   SETTLE_COLUMNS,
   type Changes,
   type MessageInsert,
@@ -43,6 +44,8 @@ export interface WriteBatch {
   messages: MessageInsert[];
   trims: MessageRange[];
   markers: MessageInsert[];
+  /** `running → cancelling`. */
+  marks: UpdateGroup[];
   cancels: UpdateGroup[];
   settlements: UpdateGroup[];
 }
@@ -55,6 +58,7 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
   const markers: MessageInsert[] = [];
   const grants = new UpdateGroups();
   const updates = new UpdateGroups();
+  const marks = new UpdateGroups();
   const cancels = new UpdateGroups();
   const settlements = new UpdateGroups();
   for (const write of writes) {
@@ -72,6 +76,11 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
       case 'update':
         updates.add(write, { fixed: [], values: [] }, { from: ACTIVE_STATUSES });
         break;
+      case 'cancel': {
+        const fixed = write.values.length > 1 ? MARK_COLUMNS : MARK_COLUMNS.slice(0, 1);
+        marks.add(write, { fixed, values: write.values }, { from: statusesBefore('cancelling') });
+        break;
+      }
       case 'message':
         messages.push(write.message);
         break;
@@ -100,6 +109,7 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
     messages,
     trims,
     markers,
+    marks: marks.all,
     cancels: cancels.all,
     settlements: settlements.all,
   });
@@ -107,7 +117,8 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
 
 /** How many statements a batch takes: a single one needs no transaction around it. */
 export function statementsOf(batch: WriteBatch): number {
-  const groups = batch.grants.length + batch.updates.length + batch.cancels.length + batch.settlements.length;
+  const groups =
+    batch.grants.length + batch.updates.length + batch.marks.length + batch.cancels.length + batch.settlements.length;
   const others = [batch.inserts, batch.messages, batch.trims, batch.markers].filter((rows) => rows.length > 0).length;
   return groups + others;
 }
@@ -128,7 +139,7 @@ class UpdateGroups {
       all.push(value);
       places |= 1 << place;
     }
-    const key = `${guard.to ?? ''}${places}`;
+    const key = `${guard.to ?? ''}${fixed.length}:${places}`;
     let group = this.#byKey.get(key);
     if (!group) {
       const columns = [...fixed, ...CHANGE_COLUMNS.filter((_, place) => changes[place] !== undefined)];

@@ -48,6 +48,7 @@ export function* writePlan(batch: WriteBatch, retried: boolean): WritePlan {
   if (batch.messages.length > 0) yield (session) => session.insertMessages(batch.messages);
   if (batch.trims.length > 0) yield (session) => session.deleteMessages(batch.trims);
   if (batch.markers.length > 0) yield (session) => session.insertMessages(batch.markers);
+  for (const group of batch.marks) yield (session) => session.updateActivities(group);
   for (const group of batch.cancels) yield (session) => session.updateActivities(group);
   const settlements = yield* changeStatus(batch.settlements, retried);
   return { grants, settlements };

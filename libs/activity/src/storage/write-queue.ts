@@ -10,7 +10,15 @@ const MAX_BATCH_CHARACTERS = 4_000_000;
 const MAX_WAITING_MESSAGES = 50_000;
 
 /** The order in which one batch writes; within it, writes of one rank keep the order in which they came. */
-const RANK: Record<Write['kind'], number> = { insert: 0, grant: 1, update: 2, message: 2, trim: 2, settle: 3 };
+const RANK: Record<Write['kind'], number> = {
+  insert: 0,
+  grant: 1,
+  update: 2,
+  cancel: 2,
+  message: 2,
+  trim: 2,
+  settle: 3,
+};
 const CHANGE_RANK = RANK.update;
 
 export interface QueuedWrite {

@@ -13,6 +13,7 @@ export const CHANGE_COLUMNS = [
   'progress_total',
   'progress_unit',
   'step',
+  'critical_section',
   'latest_message',
   'message_count',
   'warning_count',
@@ -25,6 +26,7 @@ export type Changes = readonly (SqlValue | undefined)[];
 export const GRANT_COLUMNS = ['status', 'started_at'] as const;
 export const SETTLE_COLUMNS = ['status', 'reason', 'ended_at', 'error', 'error_message', 'result'] as const;
 export const CANCEL_COLUMNS = ['cancel_requested_at', 'cancel_by_id', 'cancel_by_name', 'cancel_reason'] as const;
+export const MARK_COLUMNS = ['status', ...CANCEL_COLUMNS] as const;
 
 export interface MessageInsert extends Ownership {
   activityId: string;
@@ -63,12 +65,20 @@ export interface UpdateWrite extends OwnerWrite {
   kind: 'update';
   changes: Changes;
 }
+/** `running → cancelling`: of a row that is already so, nothing is changed. */
+export interface CancelWrite extends OwnerWrite {
+  kind: 'cancel';
+  /** The status, then all of `CANCEL_COLUMNS` or none. */
+  values: readonly SqlValue[];
+  changes: Changes;
+}
 
 /** One write of an owner, with everything in it made storable: it is what it was when it was asked for. */
 export type Write =
   | (WriteBase & { kind: 'insert'; values: readonly SqlValue[] })
   | StatusWrite
   | UpdateWrite
+  | CancelWrite
   | (WriteBase & { kind: 'message'; message: MessageInsert })
   | (WriteBase & { kind: 'trim'; range: MessageRange; marker: MessageInsert });
 

@@ -48,6 +48,42 @@ export async function tableColumns(
   });
 }
 
+/**
+ * Adds the columns that are not there yet. On SQLite by a statement of its own: TypeORM would rebuild the table there, and
+ * lose the trigger with it.
+ */
+export async function addColumns(
+  queryRunner: QueryRunner,
+  name: string,
+  columns: Readonly<Record<string, MigrationColumn>>,
+): Promise<void> {
+  const table = tablePath(queryRunner, name);
+  for (const column of await tableColumns(queryRunner, columns)) {
+    // MariaDB commits each statement by itself: an earlier, broken run may have added it.
+    if (await queryRunner.hasColumn(table, column.name)) continue;
+    if (databaseType(queryRunner) !== 'better-sqlite3') {
+      await queryRunner.addColumn(table, column);
+      continue;
+    }
+    const type = column.length ? `${column.type}(${column.length})` : column.type;
+    const fallback = column.default === undefined ? '' : ` DEFAULT ${String(column.default)}`;
+    const nullable = column.isNullable ? '' : ' NOT NULL';
+    await queryRunner.query(
+      `ALTER TABLE ${quotedPath(queryRunner, name)} ADD COLUMN "${column.name}" ${type}${nullable}${fallback}`,
+    );
+  }
+}
+
+/** Drops columns, on SQLite as well without rebuilding the table. */
+export async function dropColumns(queryRunner: QueryRunner, name: string, columns: readonly string[]): Promise<void> {
+  for (const column of columns) {
+    if (!(await queryRunner.hasColumn(tablePath(queryRunner, name), column))) continue;
+    await queryRunner.query(
+      `ALTER TABLE ${quotedPath(queryRunner, name)} DROP COLUMN ${queryRunner.dataSource.driver.escape(column)}`,
+    );
+  }
+}
+
 function collationOf(database: DatabaseType, column: MigrationColumn, binary?: string) {
   // A database's default character set may be one that has no emoji, and its collation one for which `a` is `A`.
   if (binary !== undefined && column.kind === 'uuid') return { charset: 'ascii', collation: 'ascii_bin' };
