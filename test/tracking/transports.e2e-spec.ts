@@ -125,7 +125,7 @@ describe('[C46] calls that are not HTTP', () => {
     expect(await probe.settled('nightly')).toMatchObject({
       status: 'succeeded',
       actor: null,
-      origin: { kind: null, label: 'Nightly.run' },
+      origin: { kind: 'schedule', label: 'Nightly.run' },
     });
   });
 });

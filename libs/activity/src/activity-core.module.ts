@@ -37,6 +37,7 @@ import type { ActivityStore } from './storage/activity-store.js';
 import { SqlActivityStore } from './storage/sql-activity-store.js';
 import { ActivityAddresses } from './tracking/activity-addresses.js';
 import { ActivityInterceptor } from './tracking/activity.interceptor.js';
+import { interceptMessageHandlers } from './tracking/message-handlers.js';
 import { readyTrackedInstances } from './tracking/tracked-instances.js';
 import { noteTracker } from './tracking/untracked-calls.js';
 
@@ -57,7 +58,10 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     @Inject(ActivityEvents) private readonly events: ActivityEvents,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
-  ) {}
+  ) {
+    // Here, since `connectMicroservice()` comes before the start.
+    interceptMessageHandlers(discovery, new ActivityInterceptor());
+  }
 
   async onModuleInit(): Promise<void> {
     const cores = [...this.modules.values()].filter((module) => module.metatype === ActivityCoreModule);

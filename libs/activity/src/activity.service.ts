@@ -6,6 +6,7 @@ import { createActivityHandle, type ActivityHandle } from './execution/activity-
 import type { ActivityContext } from './execution/activity-context.js';
 import type { ActivityEvents, ActivityListener } from './execution/activity-events.js';
 import type { ActivityRunner } from './execution/activity-runner.js';
+import type { RunRequest } from './execution/run-request.js';
 import { requestCancel, type CancelReceipt } from './execution/request-cancel.js';
 import { waitForEnd } from './live/wait-for-end.js';
 import { toActor, type Activity, type ActivityMessage } from './model/activity.js';
@@ -18,6 +19,7 @@ import type {
   MessageQuery,
   PruneResult,
 } from './storage/activity-store.js';
+import { requestOfRun } from './tracking/request-of-run.js';
 
 /** Work that goes on after the call that started it. */
 export interface BackgroundActivity<T> {
@@ -57,12 +59,12 @@ export class ActivityService {
    *   {ActivityQueueTimeoutError} when no slot came in time; the signal's reason when it was cancelled while it waited.
    */
   async run<T>(options: ActivityOptions, work: (activity: ActivityContext) => T | PromiseLike<T>): Promise<T> {
-    return this.#parts.runner.run({ options: checkActivityOptions(options) }, work);
+    return this.#parts.runner.run(await this.#request(options), work);
   }
 
   /** Starts an activity that is settled by hand: `handle.succeed()`, `fail(error)`, `settle(error?)`. Waits for its slot. */
   async start(options: ActivityOptions): Promise<ActivityHandle> {
-    const activity = await this.#parts.runner.begin({ options: checkActivityOptions(options) });
+    const activity = await this.#parts.runner.begin(await this.#request(options));
     return createActivityHandle(activity, options.keepResult ?? false);
   }
 
@@ -71,7 +73,7 @@ export class ActivityService {
     options: ActivityOptions,
     work: (activity: ActivityContext) => T | PromiseLike<T>,
   ): Promise<BackgroundActivity<T>> {
-    return this.#parts.runner.runInBackground({ options: checkActivityOptions(options) }, work);
+    return this.#parts.runner.runInBackground(await this.#request(options), work);
   }
 
   /**
@@ -159,5 +161,9 @@ export class ActivityService {
       throw new ActivityQueryError(['clearHistory without a filter would delete the whole history: pass `all: true`']);
     }
     return this.#parts.store.clearHistory(filter);
+  }
+
+  #request(options: ActivityOptions): Promise<RunRequest> {
+    return requestOfRun(checkActivityOptions(options), this.#parts.runner.settings);
   }
 }

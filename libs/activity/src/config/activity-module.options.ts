@@ -13,8 +13,11 @@ import type { Duration } from './duration.js';
 
 export type MigrationPolicy = 'run' | 'check' | 'off';
 
-/** The call whose actor is asked for. `context` is there where an interceptor ran: HTTP, messages, GraphQL. */
-export interface ActorCall extends TrackedCall {
+/** The call whose actor is asked for. */
+export interface ActorCall extends Omit<TrackedCall, 'instance'> {
+  /** Undefined for `ActivityService.run()` within a request, which has no arguments either. */
+  instance?: object;
+  /** Nest's view of the request, message or operation in which the call was made; undefined outside of one. */
   context?: ExecutionContext;
 }
 
@@ -28,7 +31,10 @@ export interface ActivityModuleOptions {
   tablePrefix?: string;
   /** At start: run what is missing, refuse to start naming it, or do not look. Default `run`. */
   migrations?: MigrationPolicy;
-  /** Who asked. Default: `request.user` (its `id`, `sub`, `userId` or `username`; its `name` or `username`). */
+  /**
+   * Who asked. Default: `request.user` (its `id`, `sub`, `userId` or `username`; its `name` or `username`), or the `user`
+   * of a gateway's client, a message's context, or GraphQL's context.
+   */
   actor?: (call: ActorCall) => Actor | string | null | undefined | Promise<Actor | string | null | undefined>;
   /** The tenant or environment of a call. Default `default`. */
   scope?: (call: ActorCall) => string | undefined | Promise<string | undefined>;

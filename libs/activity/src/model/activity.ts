@@ -41,7 +41,10 @@ export interface Progress {
   unit: string | null;
 }
 
-/** Where the call came from: `http`, `rpc`, `ws`, `graphql`, or null for a plain call. */
+/**
+ * Where the call came from: `http`, `rpc`, `ws`, `graphql`, `schedule`, `event`, `command`, `query`, `job`, `cli`, or null
+ * for a plain call outside of a request.
+ */
 export interface Origin {
   kind: string | null;
   /** Readable form, e.g. `POST /images/:ref/pull` or `ReportService.nightly`. */

@@ -22,10 +22,21 @@ interface IssuedTicket extends CallTicket {
   around: RunningActivity | undefined;
 }
 
-const tickets = new AsyncLocalStorage<IssuedTicket>();
+/** Of a call whose handler is not tracked itself, only a reference is kept: most such calls track nothing. */
+interface PassingCall {
+  original?: undefined;
+  context: ExecutionContext;
+}
+
+const calls = new AsyncLocalStorage<IssuedTicket | PassingCall>();
 
 export function withTicket<T>(ticket: CallTicket, work: () => T): T {
-  return tickets.run({ ...ticket, around: ambientActivity() }, work);
+  return calls.run({ ...ticket, around: ambientActivity() }, work);
+}
+
+/** For a call whose handler is not tracked: what it calls may be. */
+export function withPassingCall<T>(context: ExecutionContext, work: () => T): T {
+  return calls.run({ context }, work);
 }
 
 /**
@@ -33,6 +44,11 @@ export function withTicket<T>(ticket: CallTicket, work: () => T): T {
  * around it, so it does not get it; a second run of the handler (an interceptor that tries again) does.
  */
 export function ticketFor(original: TrackedMethod['original']): CallTicket | undefined {
-  const ticket = tickets.getStore();
-  return ticket?.original === original && ticket.around === ambientActivity() ? ticket : undefined;
+  const call = calls.getStore();
+  return call?.original === original && call.around === ambientActivity() ? call : undefined;
+}
+
+/** The call from outside in which the running code works, whether its handler is tracked or not. */
+export function contextAround(): ExecutionContext | undefined {
+  return calls.getStore()?.context;
 }

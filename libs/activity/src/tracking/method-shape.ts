@@ -33,17 +33,3 @@ function declaredReturn(prototype: object, key: string | symbol): { name: string
   const declared: unknown = Reflect.getMetadata('design:returntype', prototype, key);
   return typeof declared === 'function' ? declared : undefined;
 }
-
-/** Metadata that Nest's own packages leave on methods that they call. */
-const CALLED_BY_FRAMEWORK =
-  /^(path|method|message|__sse__)$|^(SCHEDULE|EVENT_LISTENER|microservices:|websockets:|graphql:|bull)/;
-
-/**
- * True for a method that a framework calls, which awaits what it gives or wants no value: a route, a cron run, an event
- * listener, a message handler.
- */
-export function isCalledByFramework(method: unknown): boolean {
-  return (
-    typeof method === 'function' && Reflect.getMetadataKeys(method).some((key) => CALLED_BY_FRAMEWORK.test(String(key)))
-  );
-}

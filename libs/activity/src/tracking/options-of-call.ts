@@ -10,7 +10,7 @@ import {
 import { problemsOf } from '../config/check.js';
 import { withinTime } from '../execution/bounded-wait.js';
 import { errorText } from '../model/stored-error.js';
-import { actorOfRequest } from './default-actor.js';
+import { actorOfCall } from './default-actor.js';
 
 type OptionName = keyof ActivityOptions;
 type AskForOption = (call: ActorCall) => unknown;
@@ -72,7 +72,7 @@ export async function optionsOfCall(
   // An actor that is asked for and is not there is no one: the request's user must not be put in its place.
   if (!('actor' in fixed) && !asked.some(([name]) => name === 'actor')) {
     if (settings.actor) await ask('actor', settings.actor);
-    else options.actor = actorOfRequest(call.request) ?? undefined;
+    else options.actor = actorOfCall(call.request, call.context) ?? undefined;
   }
   return { options: options as CheckedActivityOptions, notes };
 }

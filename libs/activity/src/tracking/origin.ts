@@ -1,4 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
+import { batchId as batchIdSchema } from '../config/activity.options.js';
+import { problemsOf } from '../config/check.js';
 import type { Origin } from '../model/activity.js';
 
 interface HttpRequest {
@@ -12,6 +14,12 @@ interface HttpRequest {
   user?: unknown;
 }
 
+interface GraphqlContext {
+  req?: unknown;
+  request?: unknown;
+  extra?: { request?: unknown };
+}
+
 /** The request behind a call: HTTP's, GraphQL's, a gateway's client, a message's context; undefined where none is. */
 export function requestOf(context: ExecutionContext): unknown {
   switch (context.getType<string>()) {
@@ -22,9 +30,10 @@ export function requestOf(context: ExecutionContext): unknown {
     case 'rpc':
       return context.switchToRpc().getContext<unknown>();
     case 'graphql': {
-      // (root, args, context, info): by convention of Nest's drivers the context holds the request.
-      const graphql = context.getArgByIndex<{ req?: unknown; request?: unknown } | undefined>(2);
-      return graphql?.req ?? graphql?.request ?? graphql;
+      // (root, args, context, info): by convention of Nest's drivers the context holds the request; with graphql-ws,
+      // that of the connection.
+      const graphql = context.getArgByIndex<GraphqlContext | undefined>(2);
+      return graphql?.req ?? graphql?.request ?? graphql?.extra?.request ?? graphql;
     }
     default:
       return undefined;
@@ -43,8 +52,16 @@ export function originOf(context: ExecutionContext, request: unknown): Origin {
   };
 }
 
+/** The batch that the caller names in the header `Activity-Batch-Id`, or what is wrong with it. */
+export function batchIdOf(request: unknown): { batchId?: string; problem?: string } {
+  const batchId = headerOf(request, 'activity-batch-id');
+  if (batchId === undefined) return {};
+  const problems = problemsOf(batchIdSchema, batchId);
+  return problems.length > 0 ? { problem: `The header Activity-Batch-Id is ${problems.join('; ')}.` } : { batchId };
+}
+
 /** A header as text; the first, where it was sent twice. */
-export function headerOf(request: unknown, name: string): string | undefined {
+function headerOf(request: unknown, name: string): string | undefined {
   const headers = isObject(request) ? (request as HttpRequest).headers : undefined;
   const value = isObject(headers) ? headers[name] : undefined;
   return Array.isArray(value) ? value[0] : value;

@@ -3,8 +3,9 @@ import type { DiscoveryService } from '@nestjs/core';
 import 'reflect-metadata';
 import type { ActivityRunner } from '../execution/activity-runner.js';
 import { ActivityDecoratorError } from '../model/errors.js';
+import { frameworkCallOf } from './framework-calls.js';
 import { handOverRunner } from './injected-runner.js';
-import { declaredSynchronous, isCalledByFramework } from './method-shape.js';
+import { declaredSynchronous } from './method-shape.js';
 import { activityParametersOf, trackedMethodsOf } from './tracked-methods.js';
 
 /**
@@ -51,7 +52,7 @@ function prototypeOf(wrapper: Wrapper): object | undefined {
 function refuseSynchronous(prototype: object, key: string | symbol, original: (...args: never[]) => unknown): void {
   const declared = declaredSynchronous(prototype, key, original);
   const method = (prototype as Record<string | symbol, unknown>)[key];
-  if (!declared || isCalledByFramework(method)) return;
+  if (!declared || frameworkCallOf(prototype, key, method)) return;
   const where = `${prototype.constructor.name}.${String(key)}`;
   throw new ActivityDecoratorError(
     `${where} is declared to return ${declared}, but a start is asynchronous: with @TrackedActivity its callers would get ` +

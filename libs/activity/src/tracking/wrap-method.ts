@@ -16,8 +16,9 @@ import { ticketFor, type CallTicket } from './call-ticket.js';
 import { cancelWithClient } from './client-disconnect.js';
 import type { HttpExchange } from './http-exchange.js';
 import { runnerOf } from './injected-runner.js';
-import { isCalledByFramework, shapeOf } from './method-shape.js';
+import { shapeOf } from './method-shape.js';
 import { optionsOfCall, prepareOptions } from './options-of-call.js';
+import { FrameworkKinds, plainCall, type PlainCall } from './plain-call.js';
 import { activityParametersOf } from './tracked-methods.js';
 import { warnUntracked } from './untracked-calls.js';
 
@@ -35,6 +36,7 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
   const prepared = prepareOptions(`@TrackedActivity on ${where}`, options, where);
   const shape = options.returns ?? shapeOf(prototype, key, original);
   const places = activityParametersOf(prototype, key);
+  const kinds = new FrameworkKinds(key);
   const [className, methodName] = [prototype.constructor.name, String(key)];
 
   const filled = (args: unknown[], activity: ActivityContext): unknown[] => {
@@ -49,29 +51,29 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
   };
   const request = async (
     runner: ActivityRunner,
-    call: { instance: object; args: unknown[]; ticket?: CallTicket },
+    call: { instance: object; args: unknown[]; ticket: CallTicket | PlainCall },
   ): Promise<RunRequest> => {
     const { instance, args, ticket } = call;
     const { options: found, notes } = await optionsOfCall(
       prepared,
-      { instance, args, className, methodName, request: ticket?.request, context: ticket?.context },
+      { instance, args, className, methodName, request: ticket.request, context: ticket.context },
       runner.settings,
     );
-    if (ticket?.batchId !== undefined && found.batchId === undefined) found.batchId = ticket.batchId;
-    const exchange = ticket?.exchange;
+    if (ticket.batchId !== undefined && found.batchId === undefined) found.batchId = ticket.batchId;
+    const { exchange, origin } = ticket;
     return {
       options: found,
       notes,
       onCreated: exchange && ((activity) => attend(activity, exchange, runner.settings)),
-      origin: ticket?.origin ?? { kind: null, label: where, requestId: null, traceparent: null },
+      origin,
     };
   };
 
   let noticed = false;
-  const notice = (value: unknown): void => {
+  const notice = (instance: object, value: unknown): void => {
     if (noticed || isThenable(value)) return;
     noticed = true;
-    if (!isCalledByFramework(wrapper)) new Logger('Activity').warn(shapeWarning(where, value));
+    if (kinds.of(instance) === undefined) new Logger('Activity').warn(shapeWarning(where, value));
   };
 
   const wrapper = function (this: unknown, ...args: unknown[]): unknown {
@@ -80,12 +82,12 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
       warnUntracked(this, prototype, where);
       return original.apply(this, filled(args, untrackedActivity));
     }
-    const ticket = ticketFor(original);
     const instance = this as object;
+    const ticket = ticketFor(original) ?? plainCall(where, kinds.of(instance));
     const asked = () => request(runner, { instance, args, ticket });
     const body = (activity: ActivityContext) => {
       const value = original.apply(instance, filled(args, activity));
-      if (shape === 'promise') notice(value);
+      if (shape === 'promise') notice(instance, value);
       return value;
     };
     switch (shape) {

@@ -1,0 +1,59 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { ambientActivity } from '../execution/ambient-activity.js';
+import { NO_ORIGIN } from '../execution/run-request.js';
+import type { Origin } from '../model/activity.js';
+import { contextAround } from './call-ticket.js';
+import { frameworkCallOf } from './framework-calls.js';
+import { batchIdOf, originOf, requestOf } from './origin.js';
+
+/** What is known of a call that no ticket names. */
+export interface PlainCall {
+  context?: ExecutionContext;
+  request?: unknown;
+  origin: Origin;
+  batchId?: string;
+  /** The answer is the handler's. */
+  exchange?: undefined;
+}
+
+/** Calls of these kinds come with a context: without one, other code has called the method by hand. */
+const TOLD_BY_CONTEXT = new Set(['http', 'ws', 'rpc']);
+
+/** The request in which the running code works; undefined outside of one, and within an activity, which knows already. */
+export function requestAround(): (PlainCall & { context: ExecutionContext }) | undefined {
+  const context = ambientActivity() ? undefined : contextAround();
+  if (!context) return undefined;
+  const request = requestOf(context);
+  return { context, request, origin: originOf(context, request), batchId: batchIdOf(request).batchId };
+}
+
+/**
+ * A method that is not the handler of the request: a service that a handler calls, an event listener, a cron run.
+ * @param kind which framework calls methods such as this one: see `frameworkCallOf`.
+ */
+export function plainCall(where: string, kind: string | undefined): PlainCall {
+  const around = requestAround();
+  // So it has with a cron job inside of a request or an activity; an event listener is called there by its emitter.
+  if (kind === undefined || TOLD_BY_CONTEXT.has(kind) || (kind === 'schedule' && (around || ambientActivity()))) {
+    return around ?? { origin: { ...NO_ORIGIN, label: where } };
+  }
+  const { requestId, traceparent } = around?.origin ?? NO_ORIGIN;
+  return { ...around, origin: { kind, label: where, requestId, traceparent } };
+}
+
+/** `frameworkCallOf` for each class whose instances have the method. */
+export class FrameworkKinds {
+  readonly #known = new WeakMap<object, { kind: string | undefined }>();
+
+  constructor(private readonly key: string | symbol) {}
+
+  of(instance: object): string | undefined {
+    const prototype = Object.getPrototypeOf(instance) as Record<string | symbol, unknown>;
+    let known = this.#known.get(prototype);
+    if (!known) {
+      known = { kind: frameworkCallOf(prototype, this.key, prototype[this.key]) };
+      this.#known.set(prototype, known);
+    }
+    return known.kind;
+  }
+}

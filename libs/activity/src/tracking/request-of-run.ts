@@ -1,0 +1,23 @@
+import type { ActivitySettings } from '../config/activity-module.options.js';
+import type { CheckedActivityOptions } from '../config/activity.options.js';
+import type { RunRequest } from '../execution/run-request.js';
+import { optionsOfCall } from './options-of-call.js';
+import { requestAround } from './plain-call.js';
+
+/**
+ * What `ActivityService` runs, with what the request around it knows: who asked, where it came from, scope and batch.
+ * Within an activity they are inherited; outside of both, the options are all there is.
+ */
+export async function requestOfRun(options: CheckedActivityOptions, settings: ActivitySettings): Promise<RunRequest> {
+  const around = requestAround();
+  if (!around) return { options };
+  const { context, request, origin, batchId } = around;
+  const fixed = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const { options: found, notes } = await optionsOfCall(
+    { type: options.type, fixed, asked: [] },
+    { args: [], className: context.getClass().name, methodName: context.getHandler().name, request, context },
+    settings,
+  );
+  if (batchId !== undefined && found.batchId === undefined) found.batchId = batchId;
+  return { options: found, notes, origin };
+}
