@@ -1,5 +1,6 @@
 import { ActivityQueryError, type ActivityFilter } from 'nestjs-activity';
 import { DataSource } from 'typeorm';
+import { newActivityId } from '../../libs/activity/src/storage/activity-id.js';
 import { describeEachAdapter } from '../support/adapters.js';
 import { describeEachDatabase } from '../support/databases.js';
 import { adminApp, ended, idsOf, running, type AdminApp } from './admin-app.js';
@@ -14,6 +15,12 @@ describeEachDatabase('on each database: the admin API', (database) => {
     /** Writes what no run can be made to have. */
     const overwrite = (id: string, values: string) =>
       admin.app.get(DataSource).query(`UPDATE activities SET ${values} WHERE id = '${id}'`);
+    /** Makes an ended activity one of another time. @returns its id, which has that time in it. */
+    const createdAt = async (id: string, time: Date): Promise<string> => {
+      const then = newActivityId(time);
+      await overwrite(id, `id = '${then}', created_at = ${time.getTime()}, ended_at = ${time.getTime()}`);
+      return then;
+    };
 
     beforeAll(async () => {
       admin = await adminApp(adapter, { database: (await database.create(import.meta.url)).options });
@@ -24,8 +31,8 @@ describeEachDatabase('on each database: the admin API', (database) => {
       const scope = 'times';
       const at: Record<string, string> = {};
       for (const time of ['2026-11-24T23:59:59.999Z', '2026-11-25T09:30:00.000Z', '2026-11-25T10:00:00.000Z']) {
-        at[time] = await ended(activities, { type: 'dated', scope });
-        await overwrite(at[time], `created_at = ${Date.parse(time)}, ended_at = ${Date.parse(time)}`);
+        const id = await ended(activities, { type: 'dated', scope });
+        at[time] = await createdAt(id, new Date(time));
       }
       const [night, morning, ten] = Object.values(at);
       const found: [string, (string | undefined)[]][] = [
@@ -92,12 +99,12 @@ describeEachDatabase('on each database: the admin API', (database) => {
     it('pages through rows of one millisecond, each once, while new ones arrive', async () => {
       const { activities } = admin;
       const scope = 'pages';
+      const noon = new Date('2026-01-01T12:00:00Z');
       const old = await Promise.all(
-        Array.from({ length: 60 }, () => ended(activities, { type: 'p', scope, batchId: 'b' })),
+        Array.from({ length: 60 }, async () =>
+          createdAt(await ended(activities, { type: 'p', scope, batchId: 'b' }), noon),
+        ),
       );
-      await admin.app
-        .get(DataSource)
-        .query(`UPDATE activities SET created_at = 1764000000000 WHERE scope = '${scope}'`);
       const seen: string[] = [];
       let cursor: string | null = '';
       do {

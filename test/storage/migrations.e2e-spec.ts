@@ -112,7 +112,7 @@ describeEachDatabase('the schema', (database) => {
         return { columns: table!.columns.length, indexes: new Set(table!.indices.map(({ name }) => name)) };
       };
       const asMigrated = await shape();
-      expect(asMigrated.indexes.size).toBe(8);
+      expect(asMigrated.indexes.size).toBe(7);
       await app.synchronize();
       expect(await shape()).toEqual(asMigrated);
       await app.destroy();

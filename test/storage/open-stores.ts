@@ -1,5 +1,4 @@
 import type { DataSource, DataSourceOptions } from 'typeorm';
-import { v7 as uuid } from 'uuid';
 import {
   resolveModuleOptions,
   type ActivityModuleOptions,
@@ -11,6 +10,7 @@ import type {
   Ownership,
   Settlement,
 } from '../../libs/activity/src/storage/activity-store.js';
+import { newActivityId } from '../../libs/activity/src/storage/activity-id.js';
 import { SqlActivityStore } from '../../libs/activity/src/storage/sql-activity-store.js';
 
 /** A store under test, with what it has logged and short ways to make rows that are its own. */
@@ -58,7 +58,7 @@ export function rowsOf(store: ActivityStore) {
   const activity = (values: Partial<NewActivity> = {}): NewActivity => {
     const createdAt = values.createdAt ?? new Date();
     return {
-      id: uuid(),
+      id: newActivityId(createdAt),
       ...owner,
       scope: 'default',
       type: 'image.pull',

@@ -1,7 +1,7 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import { toActor, toResource } from '../model/activity.js';
 import { errorText } from '../model/stored-error.js';
+import { newActivityId } from '../storage/activity-id.js';
 import type { ActivityIdentity, ActivityStore } from '../storage/activity-store.js';
 import { ActivityRecord } from './activity-record.js';
 import { NO_ORIGIN, type RunRequest } from './run-request.js';
@@ -20,8 +20,9 @@ export function createRunningActivity(
   { settings, store, listener }: ActivityFactoryParts,
 ): RunningActivity {
   const inherited = parent?.record.identity;
+  const createdAt = new Date();
   const identity: ActivityIdentity = {
-    id: uuidv7(),
+    id: newActivityId(createdAt),
     scope: options.scope ?? inherited?.scope ?? 'default',
     type: options.type,
     title: options.title ?? null,
@@ -33,7 +34,7 @@ export function createRunningActivity(
     origin: origin ?? inherited?.origin ?? NO_ORIGIN,
     limitKey: options.limit?.key ?? null,
     metadata: options.metadata ?? {},
-    createdAt: new Date(),
+    createdAt,
   };
   const activity = new RunningActivity(
     new ActivityRecord(identity, store, { settings, failures: failuresOf(identity.id, listener) }),

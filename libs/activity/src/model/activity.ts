@@ -66,6 +66,7 @@ export interface StoredError {
 
 /** One recorded operation, as `get`, `list` and the admin API give it. Times are UTC. */
 export interface Activity {
+  /** A UUIDv7 of `createdAt`: ids are in the order of creation. */
   id: string;
   scope: string;
   type: string;

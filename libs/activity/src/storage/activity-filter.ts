@@ -1,5 +1,6 @@
 import type { WhereExpressionBuilder } from 'typeorm';
 import { LENGTHS } from './activity-entities.js';
+import { firstIdAt } from './activity-id.js';
 import type { ActivityFilter } from './activity-store.js';
 import { storableText } from './storable-text.js';
 
@@ -19,11 +20,12 @@ export function applyFilter(query: WhereExpressionBuilder, filter: ActivityFilte
   equals(query, 'actor_id', filter.actorId, LENGTHS.actor_id);
   equals(query, 'batch_id', filter.batchId, LENGTHS.batch_id);
   equals(query, 'parent_id', filter.parentId, LENGTHS.parent_id);
+  // By id, which has the time of creation in it and is in every index.
   if (filter.createdFrom) {
-    query.andWhere(`${ALIAS}.created_at >= :createdFrom`, { createdFrom: filter.createdFrom.getTime() });
+    query.andWhere(`${ALIAS}.id >= :createdFrom`, { createdFrom: firstIdAt(filter.createdFrom.getTime()) });
   }
   if (filter.createdBefore) {
-    query.andWhere(`${ALIAS}.created_at < :createdBefore`, { createdBefore: filter.createdBefore.getTime() });
+    query.andWhere(`${ALIAS}.id < :createdBefore`, { createdBefore: firstIdAt(filter.createdBefore.getTime()) });
   }
 }
 

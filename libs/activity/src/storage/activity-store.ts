@@ -120,7 +120,7 @@ export interface ActivityQuery extends ActivityFilter {
   cursor?: string;
 }
 
-/** Newest first, by creation, then by id; each row once, whatever is written meanwhile. */
+/** Newest first, by id, which is by creation; each row once, whatever is written meanwhile. */
 export interface ActivityPage {
   items: ActivitySummary[];
   /** Null on the last page. */

@@ -1,16 +1,18 @@
 import { TableIndex, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { isMySql, tablePath } from './table-parts.js';
 
-/** One index for each way to list, in the order of the list; `ended` serves retention. */
+/**
+ * One index for each way to list. Each ends with the id, in whose order lists are (so without a filter the primary key
+ * serves); `ended` serves retention.
+ */
 const indexes: Record<string, { columns: string[]; notNull?: string }> = {
-  created: { columns: ['created_at', 'id'] },
-  status: { columns: ['status', 'created_at', 'id'] },
-  type: { columns: ['type', 'created_at', 'id'] },
-  resource: { columns: ['resource_id', 'created_at', 'id'], notNull: 'resource_id' },
-  actor: { columns: ['actor_id', 'created_at', 'id'], notNull: 'actor_id' },
-  batch: { columns: ['batch_id', 'created_at', 'id'], notNull: 'batch_id' },
-  parent: { columns: ['parent_id', 'created_at', 'id'], notNull: 'parent_id' },
-  ended: { columns: ['scope', 'ended_at', 'id'], notNull: 'ended_at' },
+  status: { columns: ['status', 'id'] },
+  type: { columns: ['type', 'id'] },
+  resource: { columns: ['resource_id', 'id'], notNull: 'resource_id' },
+  actor: { columns: ['actor_id', 'id'], notNull: 'actor_id' },
+  batch: { columns: ['batch_id', 'id'], notNull: 'batch_id' },
+  parent: { columns: ['parent_id', 'id'], notNull: 'parent_id' },
+  ended: { columns: ['scope', 'ended_at'], notNull: 'ended_at' },
 };
 
 /**
