@@ -85,7 +85,7 @@ export class ActivityService {
     const receipt = await requestCancel(id, this.#parts, {
       requestedAt: new Date(),
       by: toActor(by),
-      reason: reason ?? null,
+      reason: this.#parts.runner.redaction.textOrNull(reason),
     });
     if (wait === 'requested') return receipt;
     return { ...receipt, activity: await this.waitFor(id) };

@@ -10,6 +10,7 @@ import {
 } from './activity.options.js';
 import { callable, checked, duration, name, oneOf, positiveInteger } from './check.js';
 import type { Duration } from './duration.js';
+import { redact, type RedactOption } from './redact.options.js';
 
 export type MigrationPolicy = 'run' | 'check' | 'off';
 
@@ -57,6 +58,11 @@ export interface ActivityModuleOptions {
   maxMessageLength?: number;
   /** Lines kept of one activity: the first half and the newest half. Default 10,000. */
   maxMessages?: number;
+  /**
+   * Secrets to keep out of the record, beside those that are known (`password`, `token`, `authorization`, `api key`, …):
+   * names of keys, in any spelling, and patterns of text. False keeps nothing out.
+   */
+  redact?: RedactOption;
   /** What `prune()` takes away. Default `{ maxAge: '30d', maxCount: 10_000 }` for each scope; false keeps all. */
   retention?: RetentionOptions | false;
 }
@@ -86,6 +92,7 @@ export interface ActivitySettings {
   shutdownGrace: number;
   maxMessageLength: number;
   maxMessages: number;
+  redact: RedactOption;
   retention: { maxAge?: number; maxCount?: number } | false;
 }
 
@@ -130,6 +137,7 @@ const schema = v.strictObject(
       ),
       10_000,
     ),
+    redact: v.optional(redact, []),
     retention: v.optional(
       v.union(
         [v.literal(false), v.strictObject({ maxAge: v.optional(duration), maxCount: v.optional(positiveInteger) })],

@@ -72,6 +72,7 @@ function allowedBeside(path: string, schema: v.GenericSchema): string {
 function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === 'function') return 'a function';
+  if (Object.prototype.toString.call(value) === '[object RegExp]') return String(value);
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
   return String(value);
 }

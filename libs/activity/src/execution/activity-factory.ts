@@ -3,6 +3,7 @@ import { toActor, toResource } from '../model/activity.js';
 import { errorText } from '../model/stored-error.js';
 import { newActivityId } from '../storage/activity-id.js';
 import type { ActivityIdentity, ActivityStore } from '../storage/activity-store.js';
+import type { Redaction } from '../output/redaction.js';
 import { ActivityRecord } from './activity-record.js';
 import { NO_ORIGIN, type RunRequest } from './run-request.js';
 import { RunningActivity, type RunningActivityListener } from './running-activity.js';
@@ -10,6 +11,7 @@ import { RunningActivity, type RunningActivityListener } from './running-activit
 export interface ActivityFactoryParts {
   settings: ActivitySettings;
   store: ActivityStore;
+  redaction: Redaction;
   listener: RunningActivityListener;
 }
 
@@ -17,7 +19,7 @@ export interface ActivityFactoryParts {
 export function createRunningActivity(
   { options, origin }: RunRequest,
   parent: RunningActivity | undefined,
-  { settings, store, listener }: ActivityFactoryParts,
+  { settings, store, redaction, listener }: ActivityFactoryParts,
 ): RunningActivity {
   const inherited = parent?.record.identity;
   const createdAt = new Date();
@@ -25,7 +27,7 @@ export function createRunningActivity(
     id: newActivityId(createdAt),
     scope: options.scope ?? inherited?.scope ?? 'default',
     type: options.type,
-    title: options.title ?? null,
+    title: redaction.textOrNull(options.title),
     resource: toResource(options.resource),
     actor: options.actor === undefined ? (inherited?.actor ?? null) : toActor(options.actor),
     batchId: options.batchId === undefined ? (inherited?.batchId ?? null) : options.batchId,
@@ -33,11 +35,11 @@ export function createRunningActivity(
     cancellable: options.cancellable ?? true,
     origin: origin ?? inherited?.origin ?? NO_ORIGIN,
     limitKey: options.limit?.key ?? null,
-    metadata: options.metadata ?? {},
+    metadata: redaction.object(options.metadata ?? {}),
     createdAt,
   };
   const activity = new RunningActivity(
-    new ActivityRecord(identity, store, { settings, failures: failuresOf(identity.id, listener) }),
+    new ActivityRecord(identity, store, { settings, redaction, failures: failuresOf(identity.id, listener) }),
     parent ? [parent.id, ...parent.ancestorIds] : [],
     {
       timeout: options.timeout ?? settings.timeout,

@@ -2,6 +2,8 @@ import type { Activity, Json, JsonObject, MessageLevel, MessageSource, StoredErr
 import type { Outcome } from '../model/outcome.js';
 import type { ActivityStatus } from '../model/statuses.js';
 import { errorText } from '../model/stored-error.js';
+import { LineRedaction } from '../output/line-redaction.js';
+import type { Redaction } from '../output/redaction.js';
 import type {
   ActivityIdentity,
   ActivityStore,
@@ -36,6 +38,8 @@ export class ActivityRecord {
   readonly #settings: RecordSettings;
   readonly #failures: RecordFailures;
   readonly #log: ActivityLog;
+  readonly #redaction: Redaction;
+  readonly #lines: LineRedaction;
   readonly #progress = new ProgressMeter();
   #metadata: JsonObject;
   #step: string | null = null;
@@ -60,7 +64,7 @@ export class ActivityRecord {
   constructor(
     identity: ActivityIdentity,
     store: ActivityStore,
-    { settings, failures }: { settings: RecordSettings; failures: RecordFailures },
+    { settings, failures, redaction }: { settings: RecordSettings; failures: RecordFailures; redaction: Redaction },
   ) {
     this.identity = identity;
     this.#store = store;
@@ -68,6 +72,8 @@ export class ActivityRecord {
     this.#settings = settings;
     this.#failures = failures;
     this.#log = new ActivityLog(settings);
+    this.#redaction = redaction;
+    this.#lines = new LineRedaction(redaction);
     this.#metadata = { ...identity.metadata };
     this.#updatedAt = identity.createdAt;
   }
@@ -130,15 +136,17 @@ export class ActivityRecord {
     if (this.#progress.report(report)) this.#change();
   }
 
-  step(name: string | null): void {
+  step(given: string | null): void {
     if (this.#late('step')) return;
+    const name = this.#redaction.textOrNull(given);
     if (this.#step === name) return;
     this.#step = name;
     this.#change();
   }
 
   /** Name of the critical section that the work is in, null for none. */
-  criticalSection(name: string | null): void {
+  criticalSection(given: string | null): void {
+    const name = this.#redaction.textOrNull(given);
     if (this.#ended || this.#criticalSection === name) return;
     this.#criticalSection = name;
     this.#hadSections = true;
@@ -162,7 +170,7 @@ export class ActivityRecord {
       if (typeof patch !== 'object' || patch === null || ArrayBuffer.isView(patch)) {
         throw new TypeError('it is no plain object');
       }
-      this.#metadata = { ...this.#metadata, ...patch };
+      this.#metadata = { ...this.#metadata, ...this.#redaction.object({ ...patch }) };
       this.#change();
     } catch (error) {
       const why = errorText(error);
@@ -188,8 +196,8 @@ export class ActivityRecord {
     this.#status = outcome.status;
     this.#reason = outcome.reason;
     this.#criticalSection = null;
-    this.#error = error ?? null;
-    this.#result = result;
+    this.#error = error ? this.#redaction.error(error) : null;
+    this.#result = result === undefined ? undefined : this.#redaction.value(result);
     this.#touch();
     if (this.#lost) return { won: true };
     return this.#store.settle({
@@ -198,7 +206,7 @@ export class ActivityRecord {
       ...outcome,
       endedAt: this.#endedAt,
       error: this.#error,
-      ...(result === undefined ? {} : { result }),
+      ...(this.#result === undefined ? {} : { result: this.#result }),
       changes: this.#changes(),
       ...(this.#cancel ? { cancel: this.#cancel } : {}),
     });
@@ -251,7 +259,11 @@ export class ActivityRecord {
   }
 
   #write(level: MessageLevel, text: string, source: MessageSource): void {
-    const { line, cut } = this.#log.write(level, text, { source, step: this.#step, at: this.#now() });
+    const { line, cut } = this.#log.write(level, this.#lines.line(text, source), {
+      source,
+      step: this.#step,
+      at: this.#now(),
+    });
     if (this.#lost) return;
     const about = { activityId: this.identity.id, ...this.#owner };
     this.#store.append({ ...line, ...about }).catch((error: unknown) => this.#lose(error));

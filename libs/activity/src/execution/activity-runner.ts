@@ -2,6 +2,7 @@ import { checkActivityOptions } from '../config/activity.options.js';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import { ActivityShutDownError } from '../model/errors.js';
 import type { ActivityBus } from '../bus/activity-bus.js';
+import { Redaction } from '../output/redaction.js';
 import type { ActivityStore, CasResult } from '../storage/activity-store.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityEvents } from './activity-events.js';
@@ -32,6 +33,7 @@ export interface RunnerParts {
 export class ActivityRunner {
   readonly running = new RunningActivities();
   readonly settings: ActivitySettings;
+  readonly redaction: Redaction;
   readonly #parts: RunnerParts;
   readonly #admission: Admission;
   readonly #listener: RunningActivityListener;
@@ -39,6 +41,7 @@ export class ActivityRunner {
 
   constructor(parts: RunnerParts) {
     this.settings = parts.settings;
+    this.redaction = new Redaction(parts.settings.redact);
     this.#parts = parts;
     this.#admission = new Admission(parts);
     this.#listener = {
@@ -108,6 +111,7 @@ export class ActivityRunner {
       throw new ActivityShutDownError(request.options.type);
     const activity = createRunningActivity(request, parent, {
       ...this.#parts,
+      redaction: this.redaction,
       listener: this.#listener,
     });
     this.running.add(activity);

@@ -1,8 +1,6 @@
 import { Writable } from 'node:stream';
+import { LONGEST_LINE } from './line-lengths.js';
 import { LineSplitter } from './line-splitter.js';
-
-/** Well above what a line of a log may keep, so that the cut is the log's own. */
-const LONGEST_LINE = 128 * 1024;
 
 /**
  * A `Writable` that gives out what is written to it line by line. It never raises an uncaught error: a stream that is
