@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import { eventually } from '../support/eventually.js';
 import { closeApps, trackedApp } from '../support/tracked-app.js';
 
 afterEach(closeApps);
@@ -21,7 +22,13 @@ describe('what an activity says of itself', () => {
     });
     expect((await activities.list()).items[0]).toMatchObject({ progress: { percent: 75 }, step: 'hashing' });
     await handle.succeed();
-    expect((await probe.only()).progress).toEqual({ percent: 100, current: 3, total: 4, unit: 'files' });
+    expect((await probe.only()).progress).toEqual({
+      percent: 100,
+      current: 3,
+      total: 4,
+      unit: 'files',
+      perSecond: null,
+    });
   });
 
   it('[F35] writes progress at most once an interval, and the last of it with the end', async () => {
@@ -101,13 +108,3 @@ describe('what an activity says of itself', () => {
     });
   });
 });
-
-/** Asks again with each turn of the loop until it holds: for what is written by a timer of the subject. */
-async function eventually<T>(ask: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  for (const end = Date.now() + 10_000; Date.now() < end;) {
-    const value = await ask();
-    if (holds(value)) return value;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error('it did not come to hold within 10 s');
-}

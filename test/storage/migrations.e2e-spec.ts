@@ -12,6 +12,7 @@ import { BootProcesses } from './processes/boot-processes.js';
 const names = [
   'CreateActivityTables1795593600000',
   'IndexActivityLists1795593660000',
+  'AddProgressDetails1795593780000',
   'AddCriticalSection1795593840000',
 ];
 let processes: BootProcesses;

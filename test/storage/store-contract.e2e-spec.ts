@@ -366,7 +366,7 @@ describeEachDatabase('the store', (database) => {
 });
 
 function progress(percent: number) {
-  return { percent, current: percent, total: 100, unit: 'files' };
+  return { percent, current: percent, total: 100, unit: 'files', perSecond: null };
 }
 
 function lostTo(status: string) {

@@ -47,7 +47,7 @@ describeEachDatabase('what is stored', (database) => {
     await store.update(given.id, owner, {
       step: long(300),
       latestMessage: long(600),
-      progress: { percent: Number.NaN, current: Infinity, total: null, unit: long(300) },
+      progress: { percent: Number.NaN, current: Infinity, total: null, unit: long(300), perSecond: Number.NaN },
     });
     await store.append(line(given.id, 1, { text: long(70_000), step: long(300) }));
     await store.settle(
@@ -70,7 +70,7 @@ describeEachDatabase('what is stored', (database) => {
       parentId: cut(36),
       step: cut(255),
       latestMessage: cut(500),
-      progress: { percent: null, current: null, total: null, unit: cut(32) },
+      progress: { percent: null, current: null, total: null, unit: cut(32), perSecond: null },
       cancel: { by: { id: cut(191) }, reason: cut(2_000) },
     });
     expect(stored?.error?.message).toBe(cut(16_384));
@@ -113,11 +113,11 @@ describeEachDatabase('what is stored', (database) => {
     await Promise.all(seqs.map((seq) => store.append(line(id, seq))));
     await store.update(id, owner, {
       messageCount: 2 ** 40,
-      progress: { percent: 33.333333333, current: 2 ** 33, total: 0.5, unit: null },
+      progress: { percent: 33.333333333, current: 2 ** 33, total: 0.5, unit: null, perSecond: 1e-7 },
     });
     expect(await store.get(id)).toMatchObject({
       messageCount: 2 ** 40,
-      progress: { percent: 33.333333333, current: 2 ** 33, total: 0.5 },
+      progress: { percent: 33.333333333, current: 2 ** 33, total: 0.5, perSecond: 1e-7 },
     });
     expect((await store.messages(id, { after: 9 })).map(({ seq }) => seq)).toEqual([10, 2 ** 31 + 1, 2 ** 40]);
   });

@@ -28,13 +28,16 @@ export type { ActivityListener } from './execution/activity-events.js';
 export type { ActivityHandle } from './execution/activity-handle.js';
 export type { CancelHook } from './execution/cancel-hooks.js';
 export { currentActivity } from './execution/ambient-activity.js';
-export type { ProgressReport } from './execution/progress-meter.js';
+export type { StepOptions } from './execution/activity-progress.js';
+export type { ChildrenReport, CountReport, ProgressReport } from './execution/progress-meter.js';
+export type { PlannedStep } from './execution/step-list.js';
 export type { CancelReceipt } from './execution/request-cancel.js';
 export { ActivityError, type ActivityErrorCode } from './model/activity-error.js';
 export {
   MESSAGE_LEVELS,
   type Activity,
   type ActivityMessage,
+  type ActivityStep,
   type ActivitySummary,
   type Actor,
   type Json,
@@ -44,6 +47,7 @@ export {
   type Origin,
   type Progress,
   type Resource,
+  type StepStatus,
   type StoredError,
 } from './model/activity.js';
 export {

@@ -23,7 +23,7 @@ export interface Checksum {
   filesPerSecond: number;
 }
 
-/** Hashes a folder as an activity: two steps, progress by files, a line for each thousand, a warning for each unreadable one. */
+/** Hashes a folder as an activity: two weighted steps, progress by files, a line for each thousand, a warning for each unreadable one. */
 @Injectable()
 export class FolderChecksum {
   constructor(@Inject(DEMO_SETTINGS) private readonly settings: DemoSettings) {}
@@ -34,16 +34,19 @@ export class FolderChecksum {
     const unreadable = (path: string, error: Error): void =>
       activity.log.warn(`${path} cannot be read: ${reasonOf(error)}`);
 
+    activity.steps([
+      { name: 'listing', weight: 5 },
+      { name: 'hashing', weight: 95 },
+    ]);
     activity.step('listing');
     const { files, folders } = await listFiles(root, { signal: activity.signal, unreadable });
     activity.log.info(`${grouped(files.length)} files in ${grouped(folders)} folders`);
 
-    activity.step('hashing');
     const total = files.length;
+    activity.step('hashing', { total, unit: 'files' });
     const pace = new Pace(filesPerSecond);
     const hashes: (HashedFile | undefined)[] = Array.from({ length: total });
     let done = 0;
-    activity.progress({ current: 0, total, unit: 'files' });
     const hashOne = async (path: string, index: number): Promise<void> => {
       await pace.wait(activity);
       hashes[index] = await hashFile(join(root, path), activity.signal).catch((error: Error) => {

@@ -1,10 +1,13 @@
 import {
   ACTIVITY_REASONS,
   ACTIVITY_STATUSES,
+  FINAL_STATUSES,
   MESSAGE_LEVELS,
   type Activity,
   type ActivityMessage,
+  type ActivityStep,
   type ActivitySummary,
+  type Progress,
 } from '../index.js';
 import type { JsonSchema } from './parameters.js';
 import type { ActivityProblem } from './problem.js';
@@ -31,6 +34,23 @@ const error = object(
   ['code', 'stack', 'causes'],
 );
 
+const progress = object({
+  percent: orNull({ type: 'number', minimum: 0, maximum: 100 }),
+  current: orNull(number),
+  total: orNull(number),
+  unit: orNull(text),
+  perSecond: about(orNull(number), 'Units (where nothing is counted, percent) a second.'),
+} satisfies Record<keyof Progress, JsonSchema>);
+
+const step = object({
+  name: text,
+  status: { type: 'string', enum: ['pending', 'running', ...FINAL_STATUSES, 'skipped'] },
+  weight: about(orNull(number), 'Its share of the whole, beside those of the other steps.'),
+  startedAt: orNull(time),
+  endedAt: orNull(time),
+  progress,
+} satisfies Record<keyof ActivityStep, JsonSchema>);
+
 const common = {
   id: uuid,
   scope: text,
@@ -45,12 +65,8 @@ const common = {
   cancellable: truth,
   origin: object({ kind: orNull(text), label: orNull(text), requestId: orNull(text), traceparent: orNull(text) }),
   limitKey: orNull(text),
-  progress: object({
-    percent: orNull({ type: 'number', minimum: 0, maximum: 100 }),
-    current: orNull(number),
-    total: orNull(number),
-    unit: orNull(text),
-  }),
+  progress,
+  expectedEndAt: about(orNull(time), 'Going by the rate of late; null while there is too little to say.'),
   step: orNull(text),
   criticalSection: about(
     orNull(text),
@@ -75,6 +91,8 @@ const summary = { ...common, errorMessage: orNull(text) } satisfies Record<keyof
 
 const whole = {
   ...common,
+  steps: about({ type: 'array', items: step }, 'A hundred at most: the first and the newest.'),
+  omittedStepCount: about(count, 'Left out between those.'),
   metadata: anything,
   result: about({}, 'What the work returned, where `keepResult` says so.'),
   error: orNull(error),

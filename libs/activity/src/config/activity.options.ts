@@ -44,6 +44,8 @@ export interface ActivityOptions {
   cancellable?: boolean;
   /** True: what the work returns is kept on the row as JSON, up to 64 KB. Default false. */
   keepResult?: boolean;
+  /** Its share of its parent's progress, beside those of the other children; 0: none. Default 1. */
+  weight?: number;
   /** Default: the module's. */
   onStoreFailure?: StoreFailurePolicy;
   /** Aborting it cancels the activity (reason `parent`). */
@@ -83,6 +85,7 @@ export interface TrackedActivityOptions {
   cancelGrace?: Duration;
   cancellable?: boolean;
   keepResult?: boolean;
+  weight?: OfCall<number | undefined>;
   onStoreFailure?: StoreFailurePolicy;
   /** For HTTP handlers. Default: the module's. */
   onDisconnect?: DisconnectPolicy;
@@ -121,6 +124,10 @@ const jsonObject = v.custom<JsonObject>(
   'must be a plain object',
 );
 const text = v.string('must be text');
+const weight = v.custom<number>(
+  (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0,
+  'must be a number of at least 0',
+);
 const signal = v.custom<AbortSignal>(
   (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value,
   'must be an AbortSignal',
@@ -146,6 +153,7 @@ export const activityOptionEntries = {
   cancelGrace: v.optional(duration),
   cancellable: v.optional(truth),
   keepResult: v.optional(truth),
+  weight: v.optional(weight),
   onStoreFailure: v.optional(oneOf(['run', 'reject'])),
   signal: v.optional(signal),
 };
@@ -180,6 +188,7 @@ const trackedActivityOptions = v.strictObject(
     cancelGrace: perCall.cancelGrace,
     cancellable: perCall.cancellable,
     keepResult: perCall.keepResult,
+    weight: ofCall(perCall.weight),
     onStoreFailure: perCall.onStoreFailure,
     onDisconnect: v.optional(oneOf(DISCONNECT_POLICIES)),
     returns: v.optional(oneOf(RETURN_SHAPES)),

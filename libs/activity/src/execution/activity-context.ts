@@ -2,8 +2,10 @@ import type { ActivityOptions } from '../config/activity.options.js';
 import type { CancelHookOptions } from '../config/cancel.options.js';
 import type { JsonObject, MessageLevel } from '../model/activity.js';
 import type { ActivityWriter } from '../output/activity-writer.js';
+import type { StepOptions } from './activity-progress.js';
 import type { CancelHook } from './cancel-hooks.js';
 import type { ProgressReport } from './progress-meter.js';
+import type { PlannedStep } from './step-list.js';
 
 /** Writes lines to the activity's log. Text is kept as it is; an Error gives its message, other values their JSON. */
 export type ActivityLogger = Record<MessageLevel, (message: unknown) => void>;
@@ -22,10 +24,18 @@ export interface ActivityContext {
    * It does not abort when the activity ends well.
    */
   readonly signal: AbortSignal;
-  /** Percent (0–100), or counts from which it follows. Never goes backwards. */
+  /**
+   * Percent (0–100), or counts from which it follows; within a step it is the step's. Never goes backwards.
+   * `{ children: 3 }`: it follows from the three children that are to begin.
+   */
   progress(report: ProgressReport): void;
-  /** Names what is going on now, up to 255 characters; null for nothing in particular. */
-  step(name: string | null): void;
+  /**
+   * Begins a step, by a name of up to 255 characters, and ends the one before; null only ends it. A step that is open at
+   * the end ends as the activity does.
+   */
+  step(name: string | null, options?: StepOptions): void;
+  /** Announces the steps that are to come, so that the progress of the whole is known from the start. */
+  steps(plan: readonly (string | PlannedStep)[]): void;
   readonly log: ActivityLogger;
   readonly metadata: {
     /** Merges at the top level. */

@@ -39,7 +39,12 @@ export function createRunningActivity(
     createdAt,
   };
   const activity = new RunningActivity(
-    new ActivityRecord(identity, store, { settings, redaction, failures: failuresOf(identity.id, listener) }),
+    new ActivityRecord(identity, store, {
+      settings,
+      redaction,
+      failures: failuresOf(identity.id, listener),
+      share: parent?.record.share(options.weight ?? 1),
+    }),
     parent ? [parent.id, ...parent.ancestorIds] : [],
     {
       timeout: options.timeout ?? settings.timeout,

@@ -12,9 +12,14 @@ import type {
   NewActivity,
   Ownership,
 } from '../storage/activity-store.js';
+import { LENGTHS } from '../storage/activity-entities.js';
+import { storableText } from '../storage/storable-text.js';
 import { ActivityLog, type LogLimits } from './activity-log.js';
-import { afterDelay } from './long-timeout.js';
-import { ProgressMeter, type ProgressReport } from './progress-meter.js';
+import { ActivityProgress, type StepOptions } from './activity-progress.js';
+import type { ChildShare } from './child-shares.js';
+import { CoalescedWrites } from './coalesced-writes.js';
+import type { ProgressReport } from './progress-meter.js';
+import type { PlannedStep } from './step-list.js';
 
 export interface RecordSettings extends LogLimits {
   progressInterval: number;
@@ -35,14 +40,15 @@ export class ActivityRecord {
   readonly identity: ActivityIdentity;
   readonly #store: ActivityStore;
   readonly #owner: Ownership;
-  readonly #settings: RecordSettings;
   readonly #failures: RecordFailures;
   readonly #log: ActivityLog;
   readonly #redaction: Redaction;
   readonly #lines: LineRedaction;
-  readonly #progress = new ProgressMeter();
+  /** What it is of its parent's progress, where that follows its children. */
+  readonly #share: ChildShare | undefined;
+  readonly #writes: CoalescedWrites;
+  readonly #progress = new ActivityProgress();
   #metadata: JsonObject;
-  #step: string | null = null;
   #criticalSection: string | null = null;
   /** Whether a row may say that it is in a section: others need no column for it in every write. */
   #hadSections = false;
@@ -57,20 +63,31 @@ export class ActivityRecord {
   #ended = false;
   #lost = false;
   #version = 1;
-  #stopTimer: (() => void) | undefined;
+  /** Of the steps, as they were last given to be written. */
+  #stepRevision = 0;
   /** The newest write of changes. */
   #written: Promise<void> = Promise.resolve();
 
   constructor(
     identity: ActivityIdentity,
     store: ActivityStore,
-    { settings, failures, redaction }: { settings: RecordSettings; failures: RecordFailures; redaction: Redaction },
+    {
+      settings,
+      failures,
+      redaction,
+      share,
+    }: { settings: RecordSettings; failures: RecordFailures; redaction: Redaction; share?: ChildShare },
   ) {
     this.identity = identity;
     this.#store = store;
     this.#owner = { ownerId: store.ownerId, fence: 1 };
-    this.#settings = settings;
     this.#failures = failures;
+    this.#share = share;
+    this.#writes = new CoalescedWrites({
+      intervalMs: settings.progressInterval,
+      write: () => this.#writeChanges(),
+      expectedEndAt: () => this.#progress.expectedEndAt(this.#now()),
+    });
     this.#log = new ActivityLog(settings);
     this.#redaction = redaction;
     this.#lines = new LineRedaction(redaction);
@@ -133,15 +150,30 @@ export class ActivityRecord {
 
   progress(report: ProgressReport): void {
     if (this.#late('progress')) return;
-    if (this.#progress.report(report)) this.#change();
+    if (this.#progress.report(report, this.#now())) this.#progressed();
   }
 
-  step(given: string | null): void {
+  step(name: string | null, options: StepOptions = {}): void {
     if (this.#late('step')) return;
-    const name = this.#redaction.textOrNull(given);
-    if (this.#step === name) return;
-    this.#step = name;
-    this.#change();
+    if (this.#progress.begin(name === null ? null : this.#stepName(name), options, this.#now())) this.#progressed();
+  }
+
+  /** Announces steps that are to come. */
+  steps(plan: readonly PlannedStep[]): void {
+    if (this.#late('steps')) return;
+    const named = plan.map((step) => ({ ...step, name: this.#stepName(step.name) }));
+    const tooMany = this.#progress.announce(named, this.#now());
+    this.#progressed();
+    if (tooMany === 0) return;
+    const text = `${plan.length} steps were announced: the last ${tooMany} are not kept. Count them with progress({ current, total }) instead.`;
+    this.message('warn', text, 'activity');
+  }
+
+  /** The part in its progress that a child has which begins now, where its progress is that of its children. */
+  share(weight: number): ChildShare | undefined {
+    return this.#progress.share(weight, () => {
+      if (!this.#ended && this.#progress.refresh(this.#now())) this.#progressed();
+    });
   }
 
   /** Name of the critical section that the work is in, null for none. */
@@ -155,11 +187,7 @@ export class ActivityRecord {
 
   /** Writes what has changed now, not at the end of the interval; resolves when it is durable. Never rejects. */
   flush(): Promise<void> {
-    if (this.#stopTimer && !this.#ended && !this.#lost) {
-      this.#stopTimer();
-      this.#stopTimer = undefined;
-      this.#writeChanges();
-    }
+    this.#writes.flush();
     return this.#written;
   }
 
@@ -189,16 +217,17 @@ export class ActivityRecord {
    * @returns whether this was first; resolves when it is durable, however long the store is away.
    */
   async settle(outcome: Outcome, { error, result }: { error?: StoredError; result?: Json }): Promise<CasResult> {
-    if (outcome.status === 'succeeded') this.#progress.complete();
     this.#ended = true;
-    this.#stopTimer?.();
+    this.#writes.stop();
     this.#endedAt = this.#now();
+    this.#progress.finish(outcome.status, this.#endedAt);
     this.#status = outcome.status;
     this.#reason = outcome.reason;
     this.#criticalSection = null;
     this.#error = error ? this.#redaction.error(error) : null;
     this.#result = result === undefined ? undefined : this.#redaction.value(result);
     this.#touch();
+    this.#share?.end();
     if (this.#lost) return { won: true };
     return this.#store.settle({
       id: this.identity.id,
@@ -215,24 +244,31 @@ export class ActivityRecord {
   /** The row was ended by someone else: notes how, and writes nothing more. */
   close(outcome: Outcome, cancel: CancelFact | null): void {
     this.#ended = true;
-    this.#stopTimer?.();
+    this.#writes.stop();
     this.#endedAt = this.#now();
+    this.#progress.finish(outcome.status, this.#endedAt);
     this.#status = outcome.status;
     this.#reason = outcome.reason;
     this.#cancel = cancel;
     this.#touch();
+    this.#share?.end();
   }
 
   /** The activity as it is now, in this process's eyes. */
   snapshot(): Activity {
     const { identity } = this;
     const { latestMessage, ...counts } = this.#log.counts;
+    const now = this.#now();
+    const { items: steps, omitted: omittedStepCount } = this.#progress.steps(now);
     return {
       ...identity,
       status: this.#status,
       reason: this.#reason,
-      progress: this.#progress.value,
-      step: this.#step,
+      progress: this.#progress.value(now),
+      expectedEndAt: this.#progress.expectedEndAt(now),
+      step: this.#progress.step,
+      steps,
+      omittedStepCount,
       criticalSection: this.#criticalSection,
       latestMessage,
       ...counts,
@@ -261,7 +297,7 @@ export class ActivityRecord {
   #write(level: MessageLevel, text: string, source: MessageSource): void {
     const { line, cut } = this.#log.write(level, this.#lines.line(text, source), {
       source,
-      step: this.#step,
+      step: this.#progress.step,
       at: this.#now(),
     });
     if (this.#lost) return;
@@ -273,25 +309,38 @@ export class ActivityRecord {
       .catch((error: unknown) => this.#lose(error));
   }
 
-  /** The first change goes out with the next interval's end; those in between ride along. */
+  /** As it is kept: so that a long name is the same step when it begins as when it was announced. */
+  #stepName(name: string | number): string {
+    return storableText(this.#redaction.text(String(name)), LENGTHS.step);
+  }
+
+  #progressed(): void {
+    this.#share?.report(this.#progress.percent);
+    this.#change();
+  }
+
   #change(): void {
     this.#touch();
-    this.#stopTimer ??= afterDelay(this.#settings.progressInterval, () => {
-      this.#stopTimer = undefined;
-      if (!this.#ended && !this.#lost) this.#writeChanges();
-    });
+    this.#writes.changed();
   }
 
   #writeChanges(): void {
+    if (this.#lost) return;
     this.#written = this.#store
       .update(this.identity.id, this.#owner, this.#changes())
       .catch((error: unknown) => this.#lose(error));
   }
 
   #changes() {
+    const now = this.#now();
+    const { stepRevision } = this.#progress;
+    const steps = stepRevision === this.#stepRevision ? undefined : this.#progress.steps(now);
+    this.#stepRevision = stepRevision;
     return {
-      progress: this.#progress.value,
-      step: this.#step,
+      progress: this.#progress.value(now),
+      expectedEndAt: this.#progress.expectedEndAt(now),
+      step: this.#progress.step,
+      ...(steps ? { steps } : {}),
       ...(this.#hadSections ? { criticalSection: this.#criticalSection } : {}),
       metadata: this.#metadata,
       ...this.#log.counts,

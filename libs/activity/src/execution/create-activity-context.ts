@@ -26,7 +26,8 @@ export function createActivityContext(record: ActivityRecord, control: ActivityC
     tracked: true,
     signal,
     progress: (report) => record.progress(report),
-    step: (name) => record.step(name),
+    step: (name, options) => record.step(name, options),
+    steps: (plan) => record.steps(plan.map((step) => (typeof step === 'string' ? { name: step } : step))),
     log: Object.freeze({
       debug: at('debug'),
       info: at('info'),

@@ -2,8 +2,8 @@ import { ProgressMeter, type ProgressReport } from './progress-meter.js';
 
 function after(...reports: ProgressReport[]) {
   const meter = new ProgressMeter();
-  for (const report of reports) meter.report(report);
-  return meter.value;
+  for (const report of reports) meter.report(report, 0);
+  return meter.value();
 }
 
 describe('progress', () => {
@@ -13,6 +13,7 @@ describe('progress', () => {
       current: 1,
       total: 3,
       unit: 'files',
+      perSecond: null,
     });
   });
 

@@ -13,6 +13,7 @@ export const untrackedActivity: ActivityContext = Object.freeze({
   signal: new AbortController().signal,
   progress: ignore,
   step: ignore,
+  steps: ignore,
   log: Object.freeze({ debug: ignore, info: ignore, success: ignore, warn: ignore, error: ignore }),
   metadata: Object.freeze({ merge: ignore, get: () => ({}) }),
   writer: () => new ActivityWriter(ignore),

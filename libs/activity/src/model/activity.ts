@@ -1,5 +1,5 @@
 import type { ActivityReason } from './reasons.js';
-import type { ActivityStatus } from './statuses.js';
+import type { ActivityStatus, FinalStatus } from './statuses.js';
 
 /** Plain data, as JSON can hold it. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -30,15 +30,32 @@ export function toResource(resource: Resource | null | undefined): Resource | nu
 }
 
 /**
- * How far the activity is. `percent` is 0–100, or null while unknown; `current` may pass `total` (an estimate that was
- * too low), `percent` then stays at 100.
+ * How far the activity, or a step of it, is. `percent` is 0–100, or null while unknown; `current` may pass `total` (an
+ * estimate that was too low), `percent` then stays at 100.
  */
 export interface Progress {
   percent: number | null;
+  /** What is counted now: within a step it is the step's. */
   current: number | null;
   total: number | null;
   /** What is counted, e.g. `files`; null when it is not said. */
   unit: string | null;
+  /** Units (where nothing is counted, percent) a second, of late; null while there is too little to say, and after the end. */
+  perSecond: number | null;
+}
+
+/** `pending`: announced and not begun. `skipped`: the activity ended before it was. The others as for the activity. */
+export type StepStatus = 'pending' | 'running' | FinalStatus | 'skipped';
+
+/** One named part of an activity, with its own times and progress. */
+export interface ActivityStep {
+  name: string;
+  status: StepStatus;
+  /** Its share of the whole, beside those of the other steps; null: it has none. */
+  weight: number | null;
+  startedAt: Date | null;
+  endedAt: Date | null;
+  progress: Progress;
 }
 
 /**
@@ -82,8 +99,16 @@ export interface Activity {
   origin: Origin;
   /** Key of the limit whose slot it waits for, holds or held. */
   limitKey: string | null;
+  /** Its `percent` is that of the whole, and never falls; null while that cannot be known. */
   progress: Progress;
+  /** When it will end, going by the rate of late; null while there is too little to say, and after the end. */
+  expectedEndAt: Date | null;
+  /** Name of the step that is going on, or was the last. */
   step: string | null;
+  /** In their order: a hundred at most, the first and the newest. */
+  steps: ActivityStep[];
+  /** Steps that were left out between those. */
+  omittedStepCount: number;
   /**
    * Name of the critical section that the work is in, null for none. A `cancelling` activity with one is finishing a
    * critical step: its signal aborts when that has ended.
@@ -114,8 +139,10 @@ export interface Activity {
   version: number;
 }
 
-/** An activity without its bodies, as a list gives it: `metadata`, `result` and the error's stack are left out. */
-export type ActivitySummary = Omit<Activity, 'metadata' | 'result' | 'error'> & { errorMessage: string | null };
+/** An activity without its bodies, as a list gives it: `metadata`, `result`, `steps` and the error's stack are left out. */
+export type ActivitySummary = Omit<Activity, 'metadata' | 'result' | 'error' | 'steps' | 'omittedStepCount'> & {
+  errorMessage: string | null;
+};
 
 export type MessageLevel = 'debug' | 'info' | 'success' | 'warn' | 'error';
 export const MESSAGE_LEVELS: readonly MessageLevel[] = ['debug', 'info', 'success', 'warn', 'error'];

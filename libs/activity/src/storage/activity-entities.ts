@@ -80,8 +80,14 @@ export const ACTIVITY_COLUMNS = {
   owner_id: text(LENGTHS.owner_id),
   fence: { kind: 'integer' },
   version: { kind: 'integer', default: 1 },
+  progress_per_second: { kind: 'number', nullable: true },
+  expected_end_at: orNull(time),
+  steps: { kind: 'longText', nullable: true },
   critical_section: orNull(text(LENGTHS.critical_section)),
 } satisfies Record<string, Column>;
+
+/** What a list does not read. */
+export const BODY_COLUMNS = ['metadata', 'result', 'error', 'steps'] as const;
 
 export const MESSAGE_COLUMNS = {
   activity_id: uuid,
@@ -102,6 +108,8 @@ export const OWNER_COLUMNS = {
 
 /** Rows as a database gives them: a bigint may come as text, a truth as 0 or 1. */
 export type ActivityRow = Record<keyof typeof ACTIVITY_COLUMNS, unknown>;
+/** A row without its bodies. */
+export type SummaryRow = Omit<ActivityRow, (typeof BODY_COLUMNS)[number]>;
 export type MessageRow = Record<keyof typeof MESSAGE_COLUMNS, unknown>;
 export type OwnerRow = Record<keyof typeof OWNER_COLUMNS, unknown>;
 

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { Activity, ActivityMessage } from '../model/activity.js';
-import { ACTIVITY_COLUMNS, type ActivityEntities, type ActivityRow } from './activity-entities.js';
+import { ACTIVITY_COLUMNS, BODY_COLUMNS, type ActivityEntities, type ActivityRow } from './activity-entities.js';
 import { ALIAS, applyFilter } from './activity-filter.js';
 import { storedId } from './activity-id.js';
 import { checkMessageQuery, checkQuery } from './activity-query.js';
@@ -12,7 +12,7 @@ const DEFAULT_PAGE = 50;
 const DEFAULT_MESSAGES = 200;
 /** A list leaves the bodies where they are. */
 const SUMMARY_COLUMNS = (Object.keys(ACTIVITY_COLUMNS) as (keyof ActivityRow)[])
-  .filter((column) => !['metadata', 'result', 'error'].includes(column))
+  .filter((column) => !(BODY_COLUMNS as readonly string[]).includes(column))
   .map((column) => `${ALIAS}.${column}`);
 
 /** Reads by TypeORM's query builder, which quotes and names the tables for each database. */

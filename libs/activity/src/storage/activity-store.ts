@@ -2,6 +2,7 @@ import type {
   Activity,
   ActivityMessage,
   ActivitySummary,
+  ActivityStep,
   Actor,
   Json,
   JsonObject,
@@ -45,6 +46,8 @@ export interface NewActivity extends ActivityIdentity, Ownership {
 /** What the owner says of its activity between start and end; what is left out stays as it is. */
 export interface ActivityChanges {
   progress?: Progress;
+  expectedEndAt?: Date | null;
+  steps?: { items: readonly ActivityStep[]; omitted: number };
   step?: string | null;
   criticalSection?: string | null;
   latestMessage?: string | null;

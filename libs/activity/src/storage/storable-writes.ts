@@ -12,6 +12,7 @@ import type {
 } from './activity-store.js';
 import type { SqlValue } from './sql-value.js';
 import { MAX_METADATA_BYTES, MAX_RESULT_BYTES, storableError, storableJson } from './storable-json.js';
+import { storableSteps } from './storable-steps.js';
 import { storableText, storableTextOrNull } from './storable-text.js';
 import type { CancelWrite, Changes, MessageInsert, StatusWrite, UpdateWrite, Write } from './write.js';
 
@@ -89,7 +90,7 @@ export function settleWrite(id: string, settlement: Settlement): Write {
 }
 
 function withoutBodies({ result: _result, ...settlement }: Settlement): Settlement {
-  const { metadata: _metadata, ...changes } = settlement.changes;
+  const { metadata: _metadata, steps: _steps, ...changes } = settlement.changes;
   const { error } = settlement;
   return { ...settlement, error: error && { name: error.name, message: error.message }, changes };
 }
@@ -131,7 +132,7 @@ export function cancelValues({ requestedAt, by, reason }: CancelFact): SqlValue[
 }
 
 function changedValues(at: number, changes: ActivityChanges): Changes {
-  const { progress, step, criticalSection, latestMessage, metadata } = changes;
+  const { progress, expectedEndAt, step, steps, criticalSection, latestMessage, metadata } = changes;
   return [
     at,
     progress && finiteOrNull(progress.percent),
@@ -146,6 +147,9 @@ function changedValues(at: number, changes: ActivityChanges): Changes {
     changes.errorCount,
     changes.droppedMessageCount,
     metadata && storedMetadata(metadata),
+    progress && finiteOrNull(progress.perSecond),
+    expectedEndAt === undefined ? undefined : (expectedEndAt?.getTime() ?? null),
+    steps && storableSteps(steps),
   ];
 }
 

@@ -9,10 +9,11 @@ import type {
   StoredError,
 } from '../model/activity.js';
 import type { ActivityReason } from '../model/reasons.js';
-import type { ActivityStatus } from '../model/statuses.js';
-import type { ActivityRow, MessageRow } from './activity-entities.js';
+import { isFinalStatus, type ActivityStatus } from '../model/statuses.js';
+import type { ActivityRow, MessageRow, SummaryRow } from './activity-entities.js';
 import { toNumber, toNumberOrNull, toTextOrNull } from './sql-value.js';
 import { parseStored } from './storable-json.js';
+import { stepsOf } from './storable-steps.js';
 
 /** A row as the model has it. */
 export function activityOf(row: ActivityRow): Activity {
@@ -20,6 +21,7 @@ export function activityOf(row: ActivityRow): Activity {
   const result = toTextOrNull(row.result);
   return {
     ...summary,
+    ...stepsOf(toTextOrNull(row.steps), summary),
     metadata: parseStored<JsonObject>(toTextOrNull(row.metadata), {}),
     ...(result === null ? {} : { result: parseStored(result, null) }),
     error: errorOf(row),
@@ -27,9 +29,12 @@ export function activityOf(row: ActivityRow): Activity {
 }
 
 /** The same without its bodies, which may not have been read at all. */
-export function summaryOf(row: Omit<ActivityRow, 'metadata' | 'result' | 'error'>): ActivitySummary {
+export function summaryOf(row: SummaryRow): ActivitySummary {
   const startedAt = toDateOrNull(row.started_at);
   const endedAt = toDateOrNull(row.ended_at);
+  const status = row.status as ActivityStatus;
+  // One whose process died was settled by another, which knows nothing of its rate.
+  const hasEnded = isFinalStatus(status);
   return {
     id: row.id as string,
     scope: row.scope as string,
@@ -39,7 +44,7 @@ export function summaryOf(row: Omit<ActivityRow, 'metadata' | 'result' | 'error'
     actor: actorOf(row.actor_id, row.actor_name),
     batchId: toTextOrNull(row.batch_id),
     parentId: toTextOrNull(row.parent_id),
-    status: row.status as ActivityStatus,
+    status,
     reason: row.reason as ActivityReason | null,
     cancellable: Boolean(Number(row.cancellable)),
     origin: {
@@ -50,11 +55,13 @@ export function summaryOf(row: Omit<ActivityRow, 'metadata' | 'result' | 'error'
     },
     limitKey: toTextOrNull(row.limit_key),
     progress: {
-      percent: toNumberOrNull(row.progress_percent),
+      percent: toPercentOrNull(row.progress_percent),
       current: toNumberOrNull(row.progress_current),
       total: toNumberOrNull(row.progress_total),
       unit: toTextOrNull(row.progress_unit),
+      perSecond: hasEnded ? null : toNumberOrNull(row.progress_per_second),
     },
+    expectedEndAt: hasEnded ? null : toDateOrNull(row.expected_end_at),
     step: toTextOrNull(row.step),
     criticalSection: toTextOrNull(row.critical_section),
     latestMessage: toTextOrNull(row.latest_message),
@@ -97,7 +104,7 @@ function actorOf(id: unknown, name: unknown): Actor | null {
   return text === null ? null : { id: text, name: toTextOrNull(name) };
 }
 
-function cancelOf(row: Omit<ActivityRow, 'metadata' | 'result' | 'error'>): Activity['cancel'] {
+function cancelOf(row: SummaryRow): Activity['cancel'] {
   const requestedAt = toDateOrNull(row.cancel_requested_at);
   return (
     requestedAt && {
@@ -113,6 +120,12 @@ function errorOf(row: ActivityRow): StoredError | null {
   const message = toTextOrNull(row.error_message);
   const fallback = message === null ? null : { name: 'Error', message };
   return parseStored<StoredError | null>(toTextOrNull(row.error), fallback);
+}
+
+/** A row that something else has written may hold anything: what is shown is 0 to 100, or unknown. */
+function toPercentOrNull(value: unknown): number | null {
+  const percent = toNumberOrNull(value);
+  return percent === null || Number.isNaN(percent) ? null : Math.min(100, Math.max(0, percent));
 }
 
 function toDate(value: unknown): Date {

@@ -20,6 +20,9 @@ export const CHANGE_COLUMNS = [
   'error_count',
   'dropped_message_count',
   'metadata',
+  'progress_per_second',
+  'expected_end_at',
+  'steps',
 ] as const;
 export type Changes = readonly (SqlValue | undefined)[];
 

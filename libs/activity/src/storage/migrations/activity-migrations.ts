@@ -1,11 +1,17 @@
 import type { MigrationInterface } from 'typeorm';
 import { addCriticalSection } from './add-critical-section.js';
+import { addProgressDetails } from './add-progress-details.js';
 import { createActivityTables } from './create-activity-tables.js';
 import { indexActivityLists } from './index-activity-lists.js';
 
 /** All migrations, oldest first. One that has been released is never changed again. */
 export function activityMigrations(prefix: string): (new () => MigrationInterface)[] {
-  return [createActivityTables(prefix), indexActivityLists(prefix), addCriticalSection(prefix)];
+  return [
+    createActivityTables(prefix),
+    indexActivityLists(prefix),
+    addProgressDetails(prefix),
+    addCriticalSection(prefix),
+  ];
 }
 
 /** The tracker's own history: the app's `migrations` table knows nothing of it. */
