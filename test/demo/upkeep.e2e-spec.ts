@@ -10,7 +10,7 @@ describe('the job of every minute', () => {
       { imports: [ScheduleModule.forRoot()], providers: [DatabaseUpkeep] },
       {
         database: { type: 'better-sqlite3', database: databaseFile() },
-        activity: { retention: { maxCount: 2 } },
+        activity: { retention: { maxCount: 2, minAge: 1 } },
       },
     );
     for (const type of ['one', 'two', 'three']) await activities.run({ type }, () => undefined);
@@ -22,7 +22,7 @@ describe('the job of every minute', () => {
     expect(row).toMatchObject({
       status: 'succeeded',
       origin: { label: 'DatabaseUpkeep.everyMinute' },
-      metadata: { bytes: expect.any(Number), rows: { activities: 3, activity_messages: 0 } },
+      metadata: { bytes: expect.any(Number), rows: { activities: 3, activity_messages: 0, activity_chores: 0 } },
     });
     expect(await probe.lines(row.id)).toEqual([
       '1 old activities deleted',

@@ -56,6 +56,7 @@ describeEachDatabase('the tracker', (database) => {
       'activities',
       'activity_messages',
       'activity_migrations',
+      'activity_chores',
       'activity_owners',
       'notes',
     ]);
@@ -71,6 +72,7 @@ describeEachDatabase('the tracker', (database) => {
         'ops_activities',
         'ops_activity_messages',
         'ops_activity_migrations',
+        'ops_activity_chores',
         'ops_activity_owners',
       ]),
     );

@@ -1,6 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DataSource, type DataSourceOptions, type MigrationInterface, type QueryRunner } from 'typeorm';
-import { ACTIVITY_COLUMNS, MESSAGE_COLUMNS, OWNER_COLUMNS } from '../../libs/activity/src/storage/activity-entities.js';
+import {
+  ACTIVITY_COLUMNS,
+  CHORE_COLUMNS,
+  MESSAGE_COLUMNS,
+  OWNER_COLUMNS,
+} from '../../libs/activity/src/storage/activity-entities.js';
 import { createDatabase } from '../../libs/activity/src/storage/create-database.js';
 import { ensureSchema } from '../../libs/activity/src/storage/migrate.js';
 import { activityMigrations } from '../../libs/activity/src/storage/migrations/activity-migrations.js';
@@ -14,6 +19,7 @@ const names = [
   'IndexActivityLists1795593660000',
   'AddProgressDetails1795593780000',
   'AddCriticalSection1795593840000',
+  'AddChores1795593900000',
 ];
 let processes: BootProcesses;
 
@@ -41,6 +47,7 @@ describeEachDatabase('the schema', (database) => {
       activities: ACTIVITY_COLUMNS,
       activity_messages: MESSAGE_COLUMNS,
       activity_owners: OWNER_COLUMNS,
+      activity_chores: CHORE_COLUMNS,
     })) {
       const table = await runner.getTable(name);
       const found = table!.columns.map((column) => [column.name, column.isNullable, column.isPrimary]);

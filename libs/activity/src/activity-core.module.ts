@@ -32,6 +32,7 @@ import { ActivityRunner } from './execution/activity-runner.js';
 import { CONCURRENCY_LIMITER, type ConcurrencyLimiter } from './execution/concurrency-limiter.js';
 import { InProcessLimiter } from './execution/in-process-limiter.js';
 import { ActivityModuleDuplicateError } from './model/errors.js';
+import { RetentionTimer } from './recovery/retention-timer.js';
 import { endRunningActivities } from './recovery/shutdown.js';
 import type { ActivityStore } from './storage/activity-store.js';
 import { SqlActivityStore } from './storage/sql-activity-store.js';
@@ -58,6 +59,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     @Inject(ActivityEvents) private readonly events: ActivityEvents,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(RetentionTimer) private readonly retention: RetentionTimer,
   ) {
     // Here, since `connectMicroservice()` comes before the start.
     interceptMessageHandlers(discovery, new ActivityInterceptor());
@@ -69,6 +71,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     this.stopTracking = noteTracker();
     readyTrackedInstances(this.discovery, this.runner);
     await this.store.open();
+    this.retention.start();
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -77,6 +80,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
 
   async onApplicationShutdown(): Promise<void> {
     this.stopTracking?.();
+    await this.retention.stop();
     await this.store.close(CLOSE_TIMEOUT_MS);
     this.events.close();
     this.bus.close();
@@ -122,6 +126,11 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
       provide: ActivityAddresses,
       inject: [ApplicationConfig],
       useFactory: (config: ApplicationConfig) => new ActivityAddresses(config),
+    },
+    {
+      provide: RetentionTimer,
+      inject: [ACTIVITY_SETTINGS, ACTIVITY_STORE],
+      useFactory: ({ retention }: ActivitySettings, store: ActivityStore) => new RetentionTimer(retention, store, logger),
     },
     { provide: APP_INTERCEPTOR, useClass: ActivityInterceptor },
     ActivityLifecycle,

@@ -9,6 +9,7 @@ import type { ActivityRunner } from './execution/activity-runner.js';
 import type { RunRequest } from './execution/run-request.js';
 import { requestCancel, type CancelReceipt } from './execution/request-cancel.js';
 import { waitForEnd } from './live/wait-for-end.js';
+import { pruneRequest } from './recovery/retention-timer.js';
 import { toActor, type Activity, type ActivityMessage } from './model/activity.js';
 import { ActivityNotFoundError, ActivityOptionError, ActivityQueryError } from './model/errors.js';
 import type {
@@ -137,18 +138,14 @@ export class ActivityService {
   }
 
   /**
-   * Deletes what the option `retention` says is too old or too many. Active ones are never taken.
-   * @param options.dryRun counts, deletes nothing.
+   * Deletes now what the option `retention` says is too old or too many, which the timer does by itself. Active ones, and
+   * those that ended less than `minAge` ago, are never taken.
+   * @param options.dryRun counts, deletes nothing. @param options.signal stops between two small steps.
    */
-  prune({ dryRun = false }: { dryRun?: boolean } = {}): Promise<PruneResult> {
+  prune({ dryRun = false, signal }: { dryRun?: boolean; signal?: AbortSignal } = {}): Promise<PruneResult> {
     const { retention } = this.#parts.runner.settings;
-    if (!retention) return Promise.resolve({ activities: 0 });
-    const { maxAge, maxCount } = retention;
-    return this.#parts.store.prune({
-      ...(maxAge === undefined ? {} : { endedBefore: new Date(Date.now() - maxAge) }),
-      ...(maxCount === undefined ? {} : { maxCount }),
-      dryRun,
-    });
+    if (!retention) return Promise.resolve({ activities: 0, messages: 0, by: [] });
+    return this.#parts.store.prune(pruneRequest(retention, { dryRun }), signal);
   }
 
   /**

@@ -5,7 +5,6 @@ export type {
   ActivityModuleOptions,
   ActorCall,
   MigrationPolicy,
-  RetentionOptions,
 } from './config/activity-module.options.js';
 export type {
   ActivityOptions,
@@ -18,6 +17,7 @@ export type {
   TrackedCall,
 } from './config/activity.options.js';
 export type { Duration } from './config/duration.js';
+export type { RetentionLimits, RetentionOptions, RetentionRule } from './config/retention.options.js';
 export type {
   ActivityContext,
   ActivityLogger,

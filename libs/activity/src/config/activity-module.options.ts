@@ -8,9 +8,10 @@ import {
   type StoreFailurePolicy,
   type TrackedCall,
 } from './activity.options.js';
-import { callable, checked, duration, name, oneOf, positiveInteger } from './check.js';
+import { callable, checked, duration, name, oneOf } from './check.js';
 import type { Duration } from './duration.js';
 import { redact, type RedactOption } from './redact.options.js';
+import { retention, type Retention, type RetentionOptions } from './retention.options.js';
 
 export type MigrationPolicy = 'run' | 'check' | 'off';
 
@@ -63,15 +64,11 @@ export interface ActivityModuleOptions {
    * names of keys, in any spelling, and patterns of text. False keeps nothing out.
    */
   redact?: RedactOption;
-  /** What `prune()` takes away. Default `{ maxAge: '30d', maxCount: 10_000 }` for each scope; false keeps all. */
+  /**
+   * What of the ended activities is deleted, on a timer and by `prune()`. Default `{ maxAge: '30d', maxCount: 10_000 }`
+   * for each scope; false keeps all.
+   */
   retention?: RetentionOptions | false;
-}
-
-export interface RetentionOptions {
-  /** Counted from the end of the activity. */
-  maxAge?: Duration;
-  /** Ended activities kept in each scope, newest first. */
-  maxCount?: number;
 }
 
 /** Options with their defaults, durations in milliseconds. */
@@ -93,7 +90,7 @@ export interface ActivitySettings {
   maxMessageLength: number;
   maxMessages: number;
   redact: RedactOption;
-  retention: { maxAge?: number; maxCount?: number } | false;
+  retention: Retention | false;
 }
 
 const schema = v.strictObject(
@@ -138,13 +135,7 @@ const schema = v.strictObject(
       10_000,
     ),
     redact: v.optional(redact, []),
-    retention: v.optional(
-      v.union(
-        [v.literal(false), v.strictObject({ maxAge: v.optional(duration), maxCount: v.optional(positiveInteger) })],
-        'must be false or { maxAge?: duration, maxCount?: whole number }',
-      ),
-      { maxAge: '30d', maxCount: 10_000 },
-    ),
+    retention: v.optional(retention, {}),
   },
   'must be an object',
 );

@@ -106,17 +106,24 @@ export const OWNER_COLUMNS = {
   renewed_at: time,
 } satisfies Record<string, Column>;
 
+export const CHORE_COLUMNS = {
+  name: { kind: 'text', length: 32, primary: true },
+  due_at: time,
+} satisfies Record<string, Column>;
+
 /** Rows as a database gives them: a bigint may come as text, a truth as 0 or 1. */
 export type ActivityRow = Record<keyof typeof ACTIVITY_COLUMNS, unknown>;
 /** A row without its bodies. */
 export type SummaryRow = Omit<ActivityRow, (typeof BODY_COLUMNS)[number]>;
 export type MessageRow = Record<keyof typeof MESSAGE_COLUMNS, unknown>;
 export type OwnerRow = Record<keyof typeof OWNER_COLUMNS, unknown>;
+export type ChoreRow = Record<keyof typeof CHORE_COLUMNS, unknown>;
 
 export interface ActivityEntities {
   activity: EntitySchema<ActivityRow>;
   message: EntitySchema<MessageRow>;
   owner: EntitySchema<OwnerRow>;
+  chore: EntitySchema<ChoreRow>;
 }
 
 /** Made for one data source, since the prefix belongs to the application: two of them in one process may differ. */
@@ -125,6 +132,7 @@ export function activityEntities(database: DatabaseType, prefix: string): Activi
     activity: entity<ActivityRow>(database, `${prefix}activities`, ACTIVITY_COLUMNS),
     message: entity<MessageRow>(database, `${prefix}activity_messages`, MESSAGE_COLUMNS),
     owner: entity<OwnerRow>(database, `${prefix}activity_owners`, OWNER_COLUMNS),
+    chore: entity<ChoreRow>(database, `${prefix}activity_chores`, CHORE_COLUMNS),
   };
 }
 

@@ -1,19 +1,25 @@
-// Not the global: an app's test that fakes timers must not stop its tracker.
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Brackets, type DataSource, type WhereExpressionBuilder } from 'typeorm';
+// Not the globals: an app's test that fakes timers must not stop its tracker.
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import type { DataSource, WhereExpressionBuilder } from 'typeorm';
 import { FINAL_STATUSES } from '../model/statuses.js';
 import type { ActivityEntities } from './activity-entities.js';
 import { ALIAS, applyFilter } from './activity-filter.js';
-import { checkFilter, checkPruneRules } from './activity-query.js';
-import type { ActivityFilter, PruneResult, PruneRules } from './activity-store.js';
+import { checkFilter } from './activity-query.js';
+import type { ActivityFilter, PruneRequest, PruneResult } from './activity-store.js';
+import { fits, tooOldOrTooMany, type Place } from './retention-conditions.js';
 import { toNumber } from './sql-value.js';
 
-/** Activities of one delete, with all their lines: few enough that nobody waits long behind it. */
-const STEP = 100;
+/** Lines that one delete takes with it, and activities: few enough that nobody waits long behind it. */
+const STEP_LINES = 1_000;
+const STEP_ACTIVITIES = 100;
+/** Of a prune, which nobody waits for: work goes first. */
+const REST_PER_STEP = 1;
 
-interface End {
-  endedAt: number;
-  id: string;
+type Condition = (query: WhereExpressionBuilder) => void;
+
+interface Deleted {
+  activities: number;
+  messages: number;
 }
 
 /** Deletes what has ended, in small steps that each stand for themselves. Lines go with their activity. */
@@ -27,75 +33,99 @@ export class ActivityHistory {
 
   async clear(filter: ActivityFilter): Promise<number> {
     checkFilter(filter);
-    return this.#deleteAll((query) => applyFilter(query, filter));
+    const { activities } = await this.#deleteAll((query) => applyFilter(query, filter), { pause: nextTurn });
+    return activities;
   }
 
-  async prune(rules: PruneRules): Promise<PruneResult> {
-    checkPruneRules(rules);
-    let activities = 0;
+  /** Stops between two steps when `signal` aborts, and says what it has done. */
+  async prune({ rules, now, minAge, dryRun = false }: PruneRequest, signal?: AbortSignal): Promise<PruneResult> {
+    const result: PruneResult = { activities: 0, messages: 0, by: [] };
     for (let scope = await this.#scopeAfter(null); scope !== null; scope = await this.#scopeAfter(scope)) {
-      activities += await this.#pruneScope(scope, rules);
+      for (const [place, rule] of rules.entries()) {
+        if (signal?.aborted) return result;
+        if (rule.scope && !rule.scope.includes(scope)) continue;
+        const within = scope;
+        const ofRule: Condition = (query) => {
+          query.andWhere(`${ALIAS}.scope = :scope`, { scope: within });
+          fits(query, rules, place);
+        };
+        const last = rule.maxCount === undefined ? undefined : await this.#placeOf(ofRule, rule.maxCount);
+        if (rule.maxAge === undefined && !last) continue;
+        const condition: Condition = (query) => {
+          ofRule(query);
+          tooOldOrTooMany(query, { maxAge: rule.maxAge, last, minAge, now });
+        };
+        const gone = dryRun
+          ? await this.#count(condition)
+          : await this.#deleteAll(condition, { signal, pause: (tookMs) => delay(tookMs * REST_PER_STEP) });
+        if (gone.activities === 0) continue;
+        result.activities += gone.activities;
+        result.messages += gone.messages;
+        result.by.push({ scope, rule: place === rules.length - 1 ? null : place, ...gone });
+      }
     }
-    return { activities };
+    return result;
   }
 
-  async #pruneScope(scope: string, { endedBefore, maxCount, dryRun }: PruneRules): Promise<number> {
-    const firstTooMany = maxCount === undefined ? undefined : await this.#endedAtPlace(scope, maxCount);
-    if (endedBefore === undefined && firstTooMany === undefined) return 0;
-    const condition = (query: WhereExpressionBuilder) => {
-      query.andWhere(`${ALIAS}.scope = :scope`, { scope });
-      query.andWhere(
-        new Brackets((either) => {
-          if (endedBefore) either.orWhere(`${ALIAS}.ended_at < :before`, { before: endedBefore.getTime() });
-          if (firstTooMany) {
-            either.orWhere(
-              `(${ALIAS}.ended_at < :lastAt OR (${ALIAS}.ended_at = :lastAt AND ${ALIAS}.id <= :lastId))`,
-              { lastAt: firstTooMany.endedAt, lastId: firstTooMany.id },
-            );
-          }
-        }),
-      );
-    };
-    return dryRun ? this.#count(condition) : this.#deleteAll(condition);
-  }
-
-  async #deleteAll(condition: (query: WhereExpressionBuilder) => void): Promise<number> {
-    for (let deleted = 0; ;) {
+  async #deleteAll(
+    condition: Condition,
+    { signal, pause }: { signal?: AbortSignal; pause: (tookMs: number) => Promise<unknown> },
+  ): Promise<Deleted> {
+    const all: Deleted = { activities: 0, messages: 0 };
+    for (;;) {
+      const start = performance.now();
       const step = await this.attempt(() => this.#deleteStep(condition));
-      deleted += step.deleted;
+      all.activities += step.activities;
+      all.messages += step.messages;
       // What was found and is still there was changed in between: it would be found again and again.
-      if (step.found < STEP || step.deleted === 0) return deleted;
+      if (step.isLast || step.activities === 0 || signal?.aborted) return all;
       // On better-sqlite3 nothing of a step leaves this turn of the event loop: without a pause the process stands still.
-      await nextTurn();
+      await pause(performance.now() - start);
     }
   }
 
-  async #deleteStep(condition: (query: WhereExpressionBuilder) => void): Promise<{ found: number; deleted: number }> {
-    const ids = await this.#ended(condition)
+  async #deleteStep(condition: Condition): Promise<Deleted & { isLast: boolean }> {
+    const found = await this.#ended(condition)
       .select(`${ALIAS}.id`, 'id')
+      .addSelect(`${ALIAS}.message_count - ${ALIAS}.dropped_message_count`, 'messages')
       .orderBy(`${ALIAS}.ended_at`, 'ASC')
-      .limit(STEP)
-      .getRawMany<{ id: string }>();
-    if (ids.length === 0) return { found: 0, deleted: 0 };
+      .limit(STEP_ACTIVITIES)
+      .getRawMany<{ id: string; messages: unknown }>();
+    const step: string[] = [];
+    let messages = 0;
+    for (const row of found) {
+      const its = Math.max(0, toNumber(row.messages));
+      if (step.length > 0 && messages + its > STEP_LINES) break;
+      step.push(row.id);
+      messages += its;
+    }
+    if (step.length === 0) return { activities: 0, messages: 0, isLast: true };
     const result = await this.dataSource
       .createQueryBuilder()
       .delete()
       .from(this.entities.activity)
-      .where('id IN (:...ids)', { ids: ids.map(({ id }) => id) })
+      .where('id IN (:...ids)', { ids: step })
       // Again, in the same statement, whatever was read before.
       .andWhere('status IN (:...final)', { final: FINAL_STATUSES })
       .execute();
-    return { found: ids.length, deleted: result.affected ?? ids.length };
+    const isLast = found.length < STEP_ACTIVITIES && step.length === found.length;
+    return { activities: result.affected ?? step.length, messages, isLast };
   }
 
-  async #count(condition: (query: WhereExpressionBuilder) => void): Promise<number> {
-    return this.attempt(() => this.#ended(condition).getCount());
-  }
-
-  /** The end at a place in the scope, newest first: with all older ones it is more than is kept. */
-  async #endedAtPlace(scope: string, place: number): Promise<End | undefined> {
+  async #count(condition: Condition): Promise<Deleted> {
     const row = await this.attempt(() =>
-      this.#ended((query) => query.andWhere(`${ALIAS}.scope = :scope`, { scope }))
+      this.#ended(condition)
+        .select('COUNT(*)', 'activities')
+        .addSelect(`SUM(${ALIAS}.message_count - ${ALIAS}.dropped_message_count)`, 'messages')
+        .getRawOne<{ activities: unknown; messages: unknown }>(),
+    );
+    return { activities: toNumber(row?.activities ?? 0), messages: toNumber(row?.messages ?? 0) };
+  }
+
+  /** The end at a place in the order, newest first: with all older ones it is more than is kept. */
+  async #placeOf(condition: Condition, place: number): Promise<Place | undefined> {
+    const row = await this.attempt(() =>
+      this.#ended(condition)
         .select(`${ALIAS}.ended_at`, 'ended_at')
         .addSelect(`${ALIAS}.id`, 'id')
         .orderBy(`${ALIAS}.ended_at`, 'DESC')
@@ -118,7 +148,7 @@ export class ActivityHistory {
   }
 
   /** What may be deleted. The time alone does not say so: a row whose status is not one of ours is let alone. */
-  #ended(condition: (query: WhereExpressionBuilder) => void) {
+  #ended(condition: Condition) {
     const query = this.#rows()
       .where(`${ALIAS}.ended_at IS NOT NULL`)
       .andWhere(`${ALIAS}.status IN (:...final)`, { final: FINAL_STATUSES });

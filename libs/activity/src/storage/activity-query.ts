@@ -3,7 +3,7 @@ import { oneOf, problemsOf } from '../config/check.js';
 import { MESSAGE_LEVELS } from '../model/activity.js';
 import { ActivityQueryError } from '../model/errors.js';
 import { ACTIVITY_STATUSES } from '../model/statuses.js';
-import type { ActivityFilter, ActivityQuery, MessageQuery, PruneRules } from './activity-store.js';
+import type { ActivityFilter, ActivityQuery, MessageQuery } from './activity-store.js';
 import { readCursor } from './list-cursor.js';
 
 const MAX_PAGE = 200;
@@ -61,15 +61,6 @@ const messageQuery = v.strictObject(
   },
   'must be an object',
 );
-const pruneRules = v.strictObject(
-  {
-    endedBefore: v.optional(date),
-    maxCount: wholeNumber(0, Number.MAX_SAFE_INTEGER),
-    dryRun: v.optional(v.boolean('must be true or false')),
-  },
-  'must be an object',
-);
-
 /** @throws {ActivityQueryError} naming each value that is not allowed, and what is. */
 export function checkFilter(given: ActivityFilter): void {
   check(filter, given);
@@ -80,10 +71,6 @@ export function checkQuery(given: ActivityQuery): void {
 export function checkMessageQuery(given: MessageQuery): void {
   check(messageQuery, given);
 }
-export function checkPruneRules(given: PruneRules): void {
-  check(pruneRules, given);
-}
-
 function check(schema: v.GenericSchema, given: unknown): void {
   const problems = problemsOf(schema, given);
   if (problems.length > 0) throw new ActivityQueryError(problems);

@@ -10,6 +10,7 @@ import type {
   Progress,
   StoredError,
 } from '../model/activity.js';
+import type { CheckedRetentionRule } from '../config/retention.options.js';
 import type { ActivityReason } from '../model/reasons.js';
 import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
 
@@ -138,17 +139,24 @@ export interface MessageQuery {
   level?: readonly MessageLevel[];
 }
 
-export interface PruneRules {
-  /** Ended before this time. */
-  endedBefore?: Date;
-  /** Ended ones kept in each scope, newest end first. */
-  maxCount?: number;
+export interface PruneRequest {
+  /** The first that fits an activity decides. */
+  rules: readonly CheckedRetentionRule[];
+  /** From where ages are counted. */
+  now: Date;
+  /** Milliseconds; what is younger stays, whatever the rules say. */
+  minAge: number;
   /** Counts what would go, deletes nothing. */
   dryRun?: boolean;
 }
 
+/** What went, or would go. */
 export interface PruneResult {
   activities: number;
+  /** Lines of their logs. */
+  messages: number;
+  /** The same by scope and rule (its place in the option `rules`; null for all that no rule fits). */
+  by: { scope: string; rule: number | null; activities: number; messages: number }[];
 }
 
 /**
@@ -190,5 +198,11 @@ export interface ActivityStore {
   messages(id: string, query: MessageQuery): Promise<ActivityMessage[]>;
   /** Deletes ended activities and their messages, in small steps; active ones are never taken. */
   clearHistory(filter: ActivityFilter): Promise<number>;
-  prune(rules: PruneRules): Promise<PruneResult>;
+  /** In small steps with pauses, so that one who is stopped half-way has lost nothing. */
+  prune(request: PruneRequest, signal?: AbortSignal): Promise<PruneResult>;
+  /**
+   * Whether it is time for what is to be done once every `everyMs` by one process of all, by the database's clock. Who is
+   * told so is the only one; should it die half-way, it is another's turn next time.
+   */
+  claimChore(name: string, everyMs: number): Promise<boolean>;
 }

@@ -31,6 +31,8 @@ export interface Database {
   migrate(work: (queryRunner: QueryRunner) => Promise<void>): Promise<void>;
   /** The function that gives the greater of two numbers. */
   readonly greatest: 'MAX' | 'GREATEST';
+  /** The database's own time, in milliseconds since 1970: the one clock that all processes share. */
+  readonly now: string;
   /** How a true value is written. */
   readonly truth: 'TRUE' | '1';
 }

@@ -29,6 +29,7 @@ const LOCK_PATIENCE_S = 86_400;
 export class MysqlDatabase implements Database {
   readonly greatest = 'GREATEST';
   readonly truth = 'TRUE';
+  readonly now = 'CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)';
   #tables: Tables | undefined;
   readonly #busy = new Set<MysqlConnection>();
   /** Connections whose session is set up, with the most bytes that the server takes in one packet. */

@@ -25,6 +25,7 @@ interface PooledClient extends PostgresClient {
 export class PostgresDatabase implements Database {
   readonly greatest = 'GREATEST';
   readonly truth = 'TRUE';
+  readonly now = '(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::int8';
   #tables: Tables | undefined;
   readonly #writing = new Set<PooledClient>();
 

@@ -20,12 +20,13 @@ import type {
   NewActivity,
   NewMessage,
   Ownership,
+  PruneRequest,
   PruneResult,
-  PruneRules,
   Settlement,
   Trim,
 } from './activity-store.js';
 import { writeCancelRequest } from './cancel-request.js';
+import { claimChore } from './claim-chore.js';
 import type { Database } from './database.js';
 import { TrackerConnection, type StoreLogger } from './tracker-connection.js';
 import { WritePipeline } from './write-pipeline.js';
@@ -145,8 +146,12 @@ export class SqlActivityStore implements ActivityStore {
     return (await this.#history()).clear(filter);
   }
 
-  async prune(rules: PruneRules): Promise<PruneResult> {
-    return (await this.#history()).prune(rules);
+  async prune(request: PruneRequest, signal?: AbortSignal): Promise<PruneResult> {
+    return (await this.#history()).prune(request, signal);
+  }
+
+  claimChore(name: string, everyMs: number): Promise<boolean> {
+    return this.#connection.attempt((database) => claimChore(database, { name, everyMs }));
   }
 
   #read<T>(read: (reader: ActivityReader) => Promise<T>): Promise<T> {

@@ -29,6 +29,7 @@ interface SqliteStatement {
 export class SqliteDatabase implements Database, WriteSession {
   readonly greatest = 'MAX';
   readonly truth = '1';
+  readonly now = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
   readonly #statements = new Map<string, SqliteStatement>();
   #tables: Tables | undefined;
   #migrating: Promise<void> | undefined;

@@ -6,6 +6,7 @@ export interface Tables {
   activities: string;
   messages: string;
   owners: string;
+  chores: string;
 }
 
 export function tablesOf(dataSource: DataSource, entities: ActivityEntities): Tables {
@@ -19,6 +20,7 @@ export function tablesOf(dataSource: DataSource, entities: ActivityEntities): Ta
     activities: quoted(entities.activity),
     messages: quoted(entities.message),
     owners: quoted(entities.owner),
+    chores: quoted(entities.chore),
   };
 }
 

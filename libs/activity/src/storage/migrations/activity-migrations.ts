@@ -1,6 +1,7 @@
 import type { MigrationInterface } from 'typeorm';
 import { addCriticalSection } from './add-critical-section.js';
 import { addProgressDetails } from './add-progress-details.js';
+import { addChores } from './add-chores.js';
 import { createActivityTables } from './create-activity-tables.js';
 import { indexActivityLists } from './index-activity-lists.js';
 
@@ -11,6 +12,7 @@ export function activityMigrations(prefix: string): (new () => MigrationInterfac
     indexActivityLists(prefix),
     addProgressDetails(prefix),
     addCriticalSection(prefix),
+    addChores(prefix),
   ];
 }
 
