@@ -88,13 +88,14 @@ describeEachAdapter('the OpenAPI document of the admin API', (adapter) => {
 
   it('tells every property that an answer has', async () => {
     const { activities, http } = admin;
-    const done = await activities.run({ type: 'done', keepResult: true }, ({ id, log }) => {
+    const done = await activities.run({ type: 'done', keepResult: true }, ({ id, log, step }) => {
       log.info('line');
+      step('one', { total: 1 });
       return id;
     });
     const broken = await failed(activities, { type: 'bad', actor: 'ada' }, new Error('x', { cause: new Error('y') }));
     const long = await running(activities, { type: 'long', resource: { type: 'r', id: '1' } });
-    await ended(activities, { type: 'done' });
+    for (let n = 0; n < 5; n++) await ended(activities, { type: 'done' });
 
     expectDescribed((await http.get(BASE)).body, answerSchema(operation('get', ''), 200));
     for (const id of [done, broken, long]) {

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import type { Activity } from 'nestjs-activity';
 import { eventually } from '../support/eventually.js';
 import { closeApps, trackedApp } from '../support/tracked-app.js';
 
@@ -44,6 +45,28 @@ describe('what an activity says of itself', () => {
     const end = await probe.row(handle.id);
     expect(end).toMatchObject({ status: 'failed', progress: { percent: 50, current: 1_000, total: 2_000 } });
     expect(end.version).toBe(start.version + 1);
+  });
+
+  it('[C116] ends with its terminal state at 100 %, and nothing older is written after it', async () => {
+    const { activities, probe } = await trackedApp({}, { activity: { progressInterval: 20 } });
+    const seen: Activity[] = [];
+    activities.on(({ activity }) => void seen.push(activity));
+    const id = await activities.run({ type: 'x' }, (activity) => {
+      for (const percent of [97, 98, 99]) activity.progress(percent);
+      return activity.id;
+    });
+    const end = await probe.row(id);
+    expect(seen.at(-1)).toMatchObject({ id, status: 'succeeded', progress: { percent: 100 } });
+    expect(end).toMatchObject({ status: 'succeeded', progress: { percent: 100 } });
+    // What another one has said since is written: the interval of this one has passed.
+    const later = await activities.start({ type: 'later' });
+    later.progress(5);
+    await eventually(
+      () => probe.row(later.id),
+      ({ progress }) => progress.percent === 5,
+    );
+    expect(await probe.row(id)).toEqual(end);
+    expect(seen.filter((activity) => activity.id === id).at(-1)).toMatchObject({ status: 'succeeded' });
   });
 
   it('[F37] keeps its lines in order, with their levels and steps', async () => {

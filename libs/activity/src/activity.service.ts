@@ -8,9 +8,10 @@ import type { ActivityEvents, ActivityListener } from './execution/activity-even
 import type { ActivityRunner } from './execution/activity-runner.js';
 import type { RunRequest } from './execution/run-request.js';
 import { requestCancel, type CancelReceipt } from './execution/request-cancel.js';
+import { UsualDurations } from './execution/usual-durations.js';
 import { waitForEnd } from './live/wait-for-end.js';
 import { pruneRequest } from './recovery/retention-timer.js';
-import { toActor, type Activity, type ActivityMessage } from './model/activity.js';
+import { toActor, type Activity, type ActivityMessage, type UsualDuration } from './model/activity.js';
 import { ActivityNotFoundError, ActivityOptionError, ActivityQueryError } from './model/errors.js';
 import type {
   ActivityFilter,
@@ -40,9 +41,11 @@ export interface ServiceParts {
 /** Runs, watches, cancels and lists activities. Inject it anywhere: `ActivityModule` is global. */
 export class ActivityService {
   readonly #parts: ServiceParts;
+  readonly #usual: UsualDurations;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
+    this.#usual = new UsualDurations((of) => parts.store.recentDurations(of));
   }
 
   /**
@@ -100,6 +103,14 @@ export class ActivityService {
   /** @throws {ActivityQueryError} naming what is not allowed. */
   list(query: ActivityQuery = {}): Promise<ActivityPage> {
     return this.#parts.store.list(query);
+  }
+
+  /**
+   * How long activities of this type usually take: from the last 50 that succeeded, kept for a minute.
+   * @returns null with fewer than five.
+   */
+  usualDuration(type: string, { scope = 'default' }: { scope?: string } = {}): Promise<UsualDuration | null> {
+    return this.#usual.of({ type, scope });
   }
 
   /**

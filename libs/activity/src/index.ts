@@ -49,6 +49,7 @@ export {
   type Resource,
   type StepStatus,
   type StoredError,
+  type UsualDuration,
 } from './model/activity.js';
 export {
   ActivityCancelledError,

@@ -34,7 +34,8 @@ export class AdminRoutes {
     const id = idOf(request);
     const activity = await this.activities.get(id);
     if (!activity) throw new ActivityNotFoundError(id);
-    sendJson(response, 200, this.shown(activity));
+    const usual = await this.activities.usualDuration(activity.type, { scope: activity.scope });
+    sendJson(response, 200, { ...this.shown(activity), usual });
   }
 
   @Get(':id/messages')

@@ -8,6 +8,7 @@ import {
   type ActivityStep,
   type ActivitySummary,
   type Progress,
+  type UsualDuration,
 } from '../index.js';
 import type { JsonSchema } from './parameters.js';
 import type { ActivityProblem } from './problem.js';
@@ -98,6 +99,11 @@ const whole = {
   error: orNull(error),
 } satisfies Record<keyof Activity, JsonSchema>;
 
+const usual = object({ count, fromMs: count, medianMs: count, toMs: count } satisfies Record<
+  keyof UsualDuration,
+  JsonSchema
+>);
+
 const message = {
   activityId: uuid,
   seq: { type: 'integer', minimum: 1 },
@@ -122,6 +128,10 @@ const problem = {
 
 export const activitySummarySchema = object(summary);
 export const activitySchema = object(whole, ['result']);
+export const activityDetailSchema = object(
+  { ...whole, usual: about(orNull(usual), 'How long such activities usually take; null with too few successes.') },
+  ['result'],
+);
 export const messageSchema = object(message);
 export const problemSchema = object(problem, ['instance', 'problems', 'activityId', 'activityStatus']);
 

@@ -1,6 +1,13 @@
 import { Logger } from '@nestjs/common';
 import type { AdminRoutes } from './admin.routes.js';
-import { activitySchema, activitySummarySchema, messageSchema, pageOf, problemSchema } from './openapi-schemas.js';
+import {
+  activityDetailSchema,
+  activitySchema,
+  activitySummarySchema,
+  messageSchema,
+  pageOf,
+  problemSchema,
+} from './openapi-schemas.js';
 import type { JsonSchema } from './parameters.js';
 import { CLEAR_PARAMETERS, LIST_PARAMETERS, MESSAGE_PARAMETERS, type Parameters } from './queries.js';
 
@@ -32,7 +39,7 @@ const ROUTES: Record<Route, RouteDocument> = {
   get: {
     summary: 'Get one activity',
     id: true,
-    answer: { status: 200, description: 'The activity.', schema: activitySchema },
+    answer: { status: 200, description: 'The activity.', schema: activityDetailSchema },
     problems: { ...DENIED, 404: UNKNOWN },
   },
   messages: {

@@ -58,6 +58,15 @@ export interface ActivityStep {
   progress: Progress;
 }
 
+/** How long successful activities of a type took of late: half of them between `fromMs` and `toMs`. */
+export interface UsualDuration {
+  /** Of how many it is told: 50 at most. */
+  count: number;
+  fromMs: number;
+  medianMs: number;
+  toMs: number;
+}
+
 /**
  * Where the call came from: `http`, `rpc`, `ws`, `graphql`, `schedule`, `event`, `command`, `query`, `job`, `cli`, or null
  * for a plain call outside of a request.

@@ -13,6 +13,7 @@ import type {
 import type { CheckedRetentionRule } from '../config/retention.options.js';
 import type { ActivityReason } from '../model/reasons.js';
 import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
+import type { DurationsOf } from './recent-durations.js';
 
 /** Names the owner of a row: each of its writes carries both, so one that lost the activity changes nothing. */
 export interface Ownership {
@@ -194,6 +195,8 @@ export interface ActivityStore {
   get(id: string): Promise<Activity | null>;
   /** @throws {ActivityQueryError} for a value or cursor that is not allowed. */
   list(query: ActivityQuery): Promise<ActivityPage>;
+  /** Milliseconds that the newest successes of a type and scope ran, 50 at most. */
+  recentDurations(of: DurationsOf): Promise<number[]>;
   /** Lines in the order of `seq`. */
   messages(id: string, query: MessageQuery): Promise<ActivityMessage[]>;
   /** Deletes ended activities and their messages, in small steps; active ones are never taken. */

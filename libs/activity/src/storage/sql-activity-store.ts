@@ -28,6 +28,7 @@ import type {
 import { writeCancelRequest } from './cancel-request.js';
 import { claimChore } from './claim-chore.js';
 import type { Database } from './database.js';
+import { recentDurations, type DurationsOf } from './recent-durations.js';
 import { TrackerConnection, type StoreLogger } from './tracker-connection.js';
 import { WritePipeline } from './write-pipeline.js';
 import {
@@ -136,6 +137,10 @@ export class SqlActivityStore implements ActivityStore {
 
   list(query: ActivityQuery): Promise<ActivityPage> {
     return this.#read((reader) => reader.list(query));
+  }
+
+  recentDurations(of: DurationsOf): Promise<number[]> {
+    return this.#connection.attempt(({ dataSource, entities }) => recentDurations(dataSource, entities, of));
   }
 
   messages(id: string, query: MessageQuery): Promise<ActivityMessage[]> {

@@ -35,7 +35,8 @@ export function stepsOf(
 ): { steps: ActivityStep[]; omittedStepCount: number } {
   const stored = parseStored<{ items?: PlainStep[]; omitted?: number } | null>(text, null);
   const omittedStepCount = stored?.omitted ?? 0;
-  const steps = (stored?.items ?? []).map((step) => ({
+  const items = Array.isArray(stored?.items) ? stored.items : [];
+  const steps = items.map((step) => ({
     ...step,
     startedAt: step.startedAt === null ? null : new Date(step.startedAt),
     endedAt: step.endedAt === null ? null : new Date(step.endedAt),
