@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Server } from 'node:http';
 import type { ModuleMetadata } from '@nestjs/common';
@@ -35,6 +34,9 @@ export async function servedApp(
     ...tracked,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     sockets,
-    whenClientsAreGone: async () => void (await Promise.all([...sockets].map((socket) => once(socket, 'close')))),
+    // Not `once` of node:events, which rejects for the error that comes before the close.
+    whenClientsAreGone: async () => {
+      await Promise.all([...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    },
   };
 }

@@ -62,8 +62,8 @@ export class ActivityRunner {
   }
 
   /**
-   * Runs `body` as an activity and gives its value or error, untouched. A body that gives an Observable or an async
-   * generator is followed to its end.
+   * Runs `body` as an activity and gives its value or error, untouched. A result that goes on
+   * (a stream, say) is followed to its end.
    * @throws what `begin` throws, and the signal's reason when the body ignored it for longer than the grace.
    */
   async run<T>(request: RunRequest, body: (activity: ActivityContext) => T | PromiseLike<T>): Promise<T> {
@@ -77,8 +77,8 @@ export class ActivityRunner {
       else await activity.finish({ ok: false, error });
       throw error;
     }
-    const followed = followResult(activity, value);
-    if (followed !== undefined) return followed as T;
+    const followed = followResult(activity, value, request.answer);
+    if (followed) return followed.value as T;
     await activity.finish({ ok: true, value });
     return value;
   }

@@ -33,7 +33,7 @@ export function observeRun<T>(
         leave = subscribeWithin(
           activity,
           withinActivity(activity, () => body(activity.context)),
-          subscriber,
+          { subscriber, answer: asked.answer },
         );
       } catch (error) {
         await activity.finish({ ok: false, error });

@@ -5,7 +5,7 @@ import {
   type ExecutionContext,
   type NestInterceptor,
 } from '@nestjs/common';
-import type { Observable } from 'rxjs';
+import { finalize, type Observable } from 'rxjs';
 import { contextAround, withPassingCall, withTicket } from './call-ticket.js';
 import { httpExchangeOf } from './http-exchange.js';
 import { batchIdOf, originOf, requestOf } from './origin.js';
@@ -28,14 +28,17 @@ export class ActivityInterceptor implements NestInterceptor {
     const request = requestOf(context);
     const { batchId, problem } = batchIdOf(request);
     if (problem !== undefined) throw new BadRequestException(problem);
+    const exchange = httpExchangeOf(context);
+    exchange?.holdHead();
     const ticket = {
       original: method.original,
       context,
       request,
       origin: originOf(context, request),
-      exchange: httpExchangeOf(context),
+      exchange,
       batchId,
     };
-    return withTicket(ticket, () => next.handle());
+    const result = withTicket(ticket, () => next.handle());
+    return exchange ? result.pipe(finalize(() => exchange.abandon())) : result;
   }
 }

@@ -1,12 +1,12 @@
+import { readerLeft } from '../execution/result-reader.js';
 import type { RunningActivity } from '../execution/running-activity.js';
-import { ActivityCancelledError } from '../model/cancellation.js';
 import type { HttpExchange } from './http-exchange.js';
 
-/** For `onDisconnect: 'cancel'`: aborts the activity when the client leaves before its answer has been sent. */
+/**
+ * For `onDisconnect: 'cancel'`: aborts the activity when the client leaves before its answer has been sent, or when an
+ * interceptor has answered it without waiting for the result.
+ */
 export function cancelWithClient(activity: RunningActivity, exchange: HttpExchange): void {
-  activity.onRelease(
-    exchange.whenOver((end) => {
-      if (end === 'left') activity.abort(new ActivityCancelledError('client_disconnected', activity.id));
-    }),
-  );
+  activity.onRelease(exchange.whenOver((end) => end === 'left' && readerLeft(activity)));
+  activity.onRelease(exchange.whenAbandoned(() => readerLeft(activity)));
 }

@@ -1,15 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-
-/** How a response came to its end: all of it was handed over, or the client left before. */
-export type ResponseEnd = 'sent' | 'left';
+import type { AnswerEnd } from '../execution/call-answer.js';
 
 /**
  * Calls `listener` once, when the response has been sent or its client has left; soon, if that is past already. The
  * request's own `close` does not tell: it comes as soon as its body has been read.
  * @returns a function that stops the listening.
  */
-export function whenResponseEnds(response: ServerResponse, listener: (end: ResponseEnd) => void): () => void {
+export function whenResponseEnds(response: ServerResponse, listener: (end: AnswerEnd) => void): () => void {
   const connection = response.req?.socket as Socket | undefined;
   let over = false;
   const tell = (): void => {

@@ -1,6 +1,8 @@
 import type { TrackedActivityOptions } from '../config/activity.options.js';
 import { ActivityDecoratorError } from '../model/errors.js';
+import { UseGuards } from '@nestjs/common';
 import { injectRunner } from './injected-runner.js';
+import { sseStreamGuard } from './sse-head.js';
 import { isTracked, noteTrackedMethod } from './tracked-methods.js';
 import { wrapMethod } from './wrap-method.js';
 
@@ -34,6 +36,7 @@ export function TrackedActivity(options: TrackedActivityOptions = {}): MethodDec
     const original = descriptor.value as (...args: unknown[]) => unknown;
     const wrapper = wrapMethod({ prototype: target, key, original, options, where });
     descriptor.value = wrapper as T;
+    UseGuards(sseStreamGuard)(target, key, descriptor);
     noteTrackedMethod(target, { key, options, original });
     injectRunner(target);
   };

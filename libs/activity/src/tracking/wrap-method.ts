@@ -6,7 +6,7 @@ import type { TrackedActivityOptions } from '../config/activity.options.js';
 import type { ActivityRunner } from '../execution/activity-runner.js';
 import type { ActivityContext } from '../execution/activity-context.js';
 import { withinActivity } from '../execution/ambient-activity.js';
-import { FollowedGenerator } from '../execution/follow-iterator.js';
+import { FollowedIterator } from '../execution/follow-iterator.js';
 import { observeRun } from '../execution/observe-run.js';
 import type { RunRequest } from '../execution/run-request.js';
 import type { RunningActivity } from '../execution/running-activity.js';
@@ -47,6 +47,8 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
   };
   const attend = (activity: RunningActivity, exchange: HttpExchange, settings: ActivitySettings): void => {
     nameActivity(activity, exchange);
+    // From the start, since a client may leave before there is anything to read.
+    activity.onRelease(exchange.whenOver(() => undefined));
     if ((options.onDisconnect ?? settings.onDisconnect) === 'cancel') cancelWithClient(activity, exchange);
   };
   const request = async (
@@ -64,6 +66,7 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
     return {
       options: found,
       notes,
+      answer: exchange,
       onCreated: exchange && ((activity) => attend(activity, exchange, runner.settings)),
       origin,
     };
@@ -94,7 +97,7 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
       case 'observable':
         return observeRun(runner, asked, body as (activity: ActivityContext) => Observable<unknown>);
       case 'asyncIterable':
-        return new FollowedGenerator(async (onCreated) => {
+        return new FollowedIterator(async (onCreated) => {
           const one = await asked();
           const activity = await runner.begin({
             ...one,
