@@ -1,11 +1,7 @@
 export { ActivityModule } from './activity.module.js';
 export { ActivityService, type BackgroundActivity } from './activity.service.js';
 export type { CancelHookOptions, CancelOptions } from './config/cancel.options.js';
-export type {
-  ActivityModuleOptions,
-  ActorCall,
-  MigrationPolicy,
-} from './config/activity-module.options.js';
+export type { ActivityModuleOptions, ActorCall, MigrationPolicy } from './config/activity-module.options.js';
 export type {
   ActivityOptions,
   DisconnectPolicy,
@@ -18,12 +14,7 @@ export type {
 } from './config/activity.options.js';
 export type { Duration } from './config/duration.js';
 export type { RetentionLimits, RetentionOptions, RetentionRule } from './config/retention.options.js';
-export type {
-  ActivityContext,
-  ActivityLogger,
-  ChildActivityOptions,
-  WriterOptions,
-} from './execution/activity-context.js';
+export type { ActivityContext, ActivityLogger, ChildActivityOptions } from './execution/activity-context.js';
 export type { ActivityListener } from './execution/activity-events.js';
 export type { ActivityHandle } from './execution/activity-handle.js';
 export type { CancelHook } from './execution/cancel-hooks.js';
@@ -80,6 +71,11 @@ export {
   type FinalStatus,
 } from './model/statuses.js';
 export type { ActivityWriter } from './output/activity-writer.js';
+export type { CommandOptions } from './output/command.options.js';
+export { dockerFrames } from './output/docker-frames.js';
+export type { FrameNames, FrameReader, OutputFrame } from './output/frames.js';
+export type { CommandResult } from './output/run-command.js';
+export type { WriterOptions } from './output/writer.options.js';
 export type {
   ActivityFilter,
   ActivityPage,

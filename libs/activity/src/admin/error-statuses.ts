@@ -24,6 +24,8 @@ const ANSWERS: Record<ActivityErrorCode, ErrorAnswer> = {
   ACTIVITY_STORE_UNAVAILABLE: kept(503, 5),
   ACTIVITY_STORE_UNSUPPORTED: kept(500),
   ACTIVITY_MIGRATIONS_PENDING: kept(500),
+  // Its text has the command line and what the command said.
+  ACTIVITY_COMMAND_FAILED: kept(500),
   // A mistake of the application's, not of its client.
   ACTIVITY_OPTION_INVALID: kept(500),
   ACTIVITY_MODULE_MISSING: kept(500),

@@ -4,6 +4,9 @@ import type { JsonObject, MessageLevel } from '../model/activity.js';
 import type { ActivityWriter } from '../output/activity-writer.js';
 import type { StepOptions } from './activity-progress.js';
 import type { CancelHook } from './cancel-hooks.js';
+import type { CommandOptions } from '../output/command.options.js';
+import type { CommandResult } from '../output/run-command.js';
+import type { WriterOptions } from '../output/writer.options.js';
 import type { ProgressReport } from './progress-meter.js';
 import type { PlannedStep } from './step-list.js';
 
@@ -42,8 +45,25 @@ export interface ActivityContext {
     merge(patch: JsonObject): void;
     get(): Readonly<JsonObject>;
   };
-  /** A Node `Writable` whose lines go to this activity's log, wherever they are written. */
+  /**
+   * A Node `Writable` whose lines go to this activity's log, wherever they are written. It pushes back while the database
+   * is slow, and loses no line.
+   * @throws {ActivityOptionError}
+   */
   writer(options?: WriterOptions): ActivityWriter;
+  /** A writer of level `info`; one that has been ended is followed by a new one. */
+  readonly stdout: ActivityWriter;
+  /** A writer of level `warn`. */
+  readonly stderr: ActivityWriter;
+  /**
+   * Runs a program, without a shell, its output as lines of the log, and resolves when it has ended and all of that has
+   * been taken. An abort ends it with all that it has started: SIGTERM, then SIGKILL after `killGrace` (5 s); on Windows,
+   * which has no groups of processes, only the program itself.
+   * @throws {ActivityCommandError} it could not be started, or has failed; {ActivityOptionError}; the signal's reason.
+   */
+  exec(command: string, args?: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** Resolves when every line so far is durable, or given up by the store. Never rejects. */
+  flushed(): Promise<void>;
   /** @throws the signal's reason, if it has aborted. */
   throwIfCancelled(): void;
   /** Waits `ms` milliseconds; rejects with the signal's reason as soon as it aborts. */
@@ -76,10 +96,3 @@ export interface ActivityContext {
 }
 
 export type ChildActivityOptions = Omit<ActivityOptions, 'parentId'>;
-
-export interface WriterOptions {
-  /** Level of its lines. Default `info`. */
-  level?: MessageLevel;
-  /** Which stream of a child process it takes. Default `stdout`. */
-  source?: 'stdout' | 'stderr';
-}

@@ -5,6 +5,7 @@ import { newActivityId } from '../storage/activity-id.js';
 import type { ActivityIdentity, ActivityStore } from '../storage/activity-store.js';
 import type { Redaction } from '../output/redaction.js';
 import { ActivityRecord } from './activity-record.js';
+import type { LogMemory } from './log-memory.js';
 import { NO_ORIGIN, type RunRequest } from './run-request.js';
 import { RunningActivity, type RunningActivityListener } from './running-activity.js';
 
@@ -13,13 +14,14 @@ export interface ActivityFactoryParts {
   store: ActivityStore;
   redaction: Redaction;
   listener: RunningActivityListener;
+  logMemory: LogMemory;
 }
 
 /** Makes the activity of one call, with the module's defaults and what it inherits from the activity around it. */
 export function createRunningActivity(
   { options, origin }: RunRequest,
   parent: RunningActivity | undefined,
-  { settings, store, redaction, listener }: ActivityFactoryParts,
+  { settings, store, redaction, listener, logMemory }: ActivityFactoryParts,
 ): RunningActivity {
   const inherited = parent?.record.identity;
   const createdAt = new Date();
@@ -42,6 +44,7 @@ export function createRunningActivity(
     new ActivityRecord(identity, store, {
       settings,
       redaction,
+      logMemory,
       failures: failuresOf(identity.id, listener),
       share: parent?.record.share(options.weight ?? 1),
     }),
@@ -61,11 +64,15 @@ export function createRunningActivity(
 
 function failuresOf(id: string, listener: RunningActivityListener) {
   let told = false;
+  const late = new Set<string>();
   return {
     onLost: (error: unknown) => {
       if (!told) listener.warn(`Part of activity ${id} is not recorded: ${errorText(error)}`);
       told = true;
     },
-    onLate: (what: string) => listener.debug(`Activity ${id} has ended; a late ${what} is dropped.`),
+    onLate: (what: string) => {
+      if (!late.has(what)) listener.debug(`Activity ${id} has ended; late ${what} is dropped.`);
+      late.add(what);
+    },
   };
 }

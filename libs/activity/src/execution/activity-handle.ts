@@ -33,8 +33,7 @@ export function createActivityHandle(activity: RunningActivity, keepResult: bool
     end(activity.settle(outcomeOf({ ok: false, error }, activity.signal), { error: toStoredError(error) }));
   const succeed = (result?: Json): Promise<boolean> =>
     end(activity.settle({ status: 'succeeded', reason: null }, keepResult && result !== undefined ? { result } : {}));
-  return Object.freeze({
-    ...activity.context,
+  const settling = {
     succeed,
     fail,
     cancelled: () => {
@@ -42,9 +41,15 @@ export function createActivityHandle(activity: RunningActivity, keepResult: bool
       return end(activity.settle({ status: statusAfterAbort(reason), reason }, {}));
     },
     settle: (...[error, options]: [unknown?, { message?: string }?]) => {
-      if (options?.message !== undefined) activity.record.message(error ? 'error' : 'info', options.message);
+      if (options?.message !== undefined) {
+        activity.record.takeSources();
+        activity.record.message(error ? 'error' : 'info', options.message);
+      }
       return error === undefined || error === null ? succeed() : fail(error);
     },
     within: <T>(work: () => T) => withinActivity(activity, work),
-  } satisfies ActivityHandle);
+  } satisfies Omit<ActivityHandle, keyof ActivityContext>;
+  // As they are defined: reading `stdout` would make a writer for everyone.
+  const members = Object.getOwnPropertyDescriptors(activity.context);
+  return Object.freeze(Object.defineProperties(settling, members) as ActivityHandle);
 }

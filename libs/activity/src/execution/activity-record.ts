@@ -4,6 +4,7 @@ import type { ActivityStatus } from '../model/statuses.js';
 import { errorText } from '../model/stored-error.js';
 import { LineRedaction } from '../output/line-redaction.js';
 import type { Redaction } from '../output/redaction.js';
+import type { LogSource, OutputLine, OutputSink } from '../output/activity-output.js';
 import type {
   ActivityIdentity,
   ActivityStore,
@@ -20,9 +21,21 @@ import type { ChildShare } from './child-shares.js';
 import { CoalescedWrites } from './coalesced-writes.js';
 import type { ProgressReport } from './progress-meter.js';
 import type { PlannedStep } from './step-list.js';
+import type { LogMemory } from './log-memory.js';
+import { LogOutbox } from './log-outbox.js';
 
 export interface RecordSettings extends LogLimits {
   progressInterval: number;
+}
+
+export interface RecordParts {
+  settings: RecordSettings;
+  failures: RecordFailures;
+  redaction: Redaction;
+  /** Shared by all activities of the application. */
+  logMemory: LogMemory;
+  /** What it is of its parent's progress. */
+  share?: ChildShare;
 }
 
 export interface RecordFailures {
@@ -36,7 +49,7 @@ export interface RecordFailures {
  * The owner's side of one row: holds its newest values in memory and writes them, progress and counts at most once an
  * interval. After the end every call is a quiet no-op, so late output can never rewrite a finished row.
  */
-export class ActivityRecord {
+export class ActivityRecord implements OutputSink {
   readonly identity: ActivityIdentity;
   readonly #store: ActivityStore;
   readonly #owner: Ownership;
@@ -48,6 +61,9 @@ export class ActivityRecord {
   readonly #share: ChildShare | undefined;
   readonly #writes: CoalescedWrites;
   readonly #progress = new ActivityProgress();
+  readonly #outbox: LogOutbox;
+  /** Writers that may still have something to say. */
+  readonly #sources = new Set<LogSource>();
   #metadata: JsonObject;
   #criticalSection: string | null = null;
   /** Whether a row may say that it is in a section: others need no column for it in every write. */
@@ -71,12 +87,7 @@ export class ActivityRecord {
   constructor(
     identity: ActivityIdentity,
     store: ActivityStore,
-    {
-      settings,
-      failures,
-      redaction,
-      share,
-    }: { settings: RecordSettings; failures: RecordFailures; redaction: Redaction; share?: ChildShare },
+    { settings, failures, redaction, logMemory, share }: RecordParts,
   ) {
     this.identity = identity;
     this.#store = store;
@@ -91,8 +102,21 @@ export class ActivityRecord {
     this.#log = new ActivityLog(settings);
     this.#redaction = redaction;
     this.#lines = new LineRedaction(redaction);
+    const about = { activityId: identity.id, ...this.#owner };
+    this.#outbox = new LogOutbox({
+      headEnd: this.#log.headEnd,
+      memory: logMemory,
+      append: (line) => store.append({ ...line, ...about }),
+      trim: (cut) => store.trim({ ...about, ...cut, marker: { ...cut.marker, ...about } }),
+      onLost: (error) => this.#lose(error),
+    });
     this.#metadata = { ...identity.metadata };
     this.#updatedAt = identity.createdAt;
+  }
+
+  /** Characters of one line. */
+  get maxMessageLength(): number {
+    return this.#log.maxMessageLength;
   }
 
   get status(): ActivityStatus {
@@ -206,10 +230,52 @@ export class ActivityRecord {
     }
   }
 
+  /** A line of `log.*` cannot wait: one that comes while too many do is left out, and a line says how many were. */
   message(level: MessageLevel, text: string, source: MessageSource = 'log'): void {
     if (this.#late('log')) return;
-    this.#write(level, text, source);
+    this.#takeWaiting();
+    if (source === 'log' && this.#outbox.isFull) this.#log.leaveOut(level);
+    else this.#write({ level, text, source });
     this.#change();
+  }
+
+  /** A line of a writer, which waits for room by itself: none is ever left out but by the cap. */
+  output(line: OutputLine): void {
+    if (this.#late('output')) return;
+    this.#write(line);
+    this.#change();
+  }
+
+  /** The state of a line that is being rewritten: the latest message, but no line of the log. */
+  announce(text: string): void {
+    if (!this.#ended && this.#log.announce(this.#redaction.text(text))) this.#change();
+  }
+
+  /** Undefined while there is room for more lines; else resolves when there is. Never rejects. */
+  whenRoom(): Promise<void> | undefined {
+    return this.#outbox.whenRoom();
+  }
+
+  /** Resolves when every line so far is durable, or given up by the store, which is told in the application's log. */
+  async flushed(): Promise<void> {
+    this.#takeWaiting();
+    this.#writeGap();
+    this.#outbox.handAll();
+    await this.#store.flush();
+  }
+
+  /** Something that is asked for the rest of its lines before the end. */
+  addSource(source: LogSource): void {
+    if (!this.#ended) this.#sources.add(source);
+  }
+
+  deleteSource(source: LogSource): void {
+    this.#sources.delete(source);
+  }
+
+  /** Takes what writers have been given so far; called before the last lines of the tracker's own. */
+  takeSources(): void {
+    for (const source of this.#sources) source.takeRest();
   }
 
   /**
@@ -217,8 +283,10 @@ export class ActivityRecord {
    * @returns whether this was first; resolves when it is durable, however long the store is away.
    */
   async settle(outcome: Outcome, { error, result }: { error?: StoredError; result?: Json }): Promise<CasResult> {
-    this.#ended = true;
-    this.#writes.stop();
+    this.takeSources();
+    this.#writeGap();
+    this.#outbox.handAll();
+    this.#end();
     this.#endedAt = this.#now();
     this.#progress.finish(outcome.status, this.#endedAt);
     this.#status = outcome.status;
@@ -243,8 +311,7 @@ export class ActivityRecord {
 
   /** The row was ended by someone else: notes how, and writes nothing more. */
   close(outcome: Outcome, cancel: CancelFact | null): void {
-    this.#ended = true;
-    this.#writes.stop();
+    this.#end();
     this.#endedAt = this.#now();
     this.#progress.finish(outcome.status, this.#endedAt);
     this.#status = outcome.status;
@@ -294,19 +361,29 @@ export class ActivityRecord {
     return result;
   }
 
-  #write(level: MessageLevel, text: string, source: MessageSource): void {
-    const { line, cut } = this.#log.write(level, this.#lines.line(text, source), {
-      source,
-      step: this.#progress.step,
-      at: this.#now(),
-    });
-    if (this.#lost) return;
-    const about = { activityId: this.identity.id, ...this.#owner };
-    this.#store.append({ ...line, ...about }).catch((error: unknown) => this.#lose(error));
-    if (!cut) return;
-    this.#store
-      .trim({ ...about, ...cut, marker: { ...cut.marker, ...about } })
-      .catch((error: unknown) => this.#lose(error));
+  #end(): void {
+    this.#ended = true;
+    this.#writes.stop();
+    this.#sources.clear();
+    this.#outbox.close();
+  }
+
+  /** What was written before comes before, though its writer may be waiting for its turn. */
+  #takeWaiting(): void {
+    for (const source of this.#sources) source.takeWaiting();
+  }
+
+  #write(said: OutputLine): void {
+    this.#writeGap();
+    const { level, source, step = this.#progress.step } = said;
+    const { text, omitted } = this.#lines.line(said.text, source, said.omitted);
+    const { line, cut } = this.#log.write(level, text, { source, step, at: this.#now() }, omitted);
+    if (!this.#lost) this.#outbox.push(line, cut);
+  }
+
+  #writeGap(): void {
+    const gap = this.#log.gap({ step: this.#progress.step, at: this.#now() });
+    if (gap && !this.#lost) this.#outbox.push(gap);
   }
 
   /** As it is kept: so that a long name is the same step when it begins as when it was announced. */

@@ -12,6 +12,7 @@ import { ambientActivity, withinActivity } from './ambient-activity.js';
 import type { ConcurrencyLimiter } from './concurrency-limiter.js';
 import { finishLate } from './finish-late.js';
 import { followResult } from './follow-result.js';
+import { LogMemory } from './log-memory.js';
 import type { RunRequest } from './run-request.js';
 import { RunningActivities } from './running-activities.js';
 import type { RunningActivity, RunningActivityListener } from './running-activity.js';
@@ -36,6 +37,7 @@ export class ActivityRunner {
   readonly redaction: Redaction;
   readonly #parts: RunnerParts;
   readonly #admission: Admission;
+  readonly #logMemory = new LogMemory();
   readonly #listener: RunningActivityListener;
   #stopping = false;
 
@@ -113,6 +115,7 @@ export class ActivityRunner {
       ...this.#parts,
       redaction: this.redaction,
       listener: this.#listener,
+      logMemory: this.#logMemory,
     });
     this.running.add(activity);
     request.onCreated?.(activity);

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { hookBudgetOf } from '../config/cancel.options.js';
 import type { MessageLevel } from '../model/activity.js';
 import { errorText } from '../model/stored-error.js';
-import { ActivityWriter } from '../output/activity-writer.js';
+import { ActivityOutput } from '../output/activity-output.js';
 import { abortableSleep } from './abortable-sleep.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityRecord } from './activity-record.js';
@@ -21,6 +21,7 @@ export interface ActivityControl {
 export function createActivityContext(record: ActivityRecord, control: ActivityControl): ActivityContext {
   const { signal } = control;
   const at = (level: MessageLevel) => (message: unknown) => record.message(level, lineOf(message));
+  const output = new ActivityOutput(record, signal);
   return Object.freeze({
     id: record.identity.id,
     tracked: true,
@@ -39,8 +40,15 @@ export function createActivityContext(record: ActivityRecord, control: ActivityC
       merge: (patch) => record.mergeMetadata(patch),
       get: () => record.metadata,
     }),
-    writer: ({ level = 'info', source = 'stdout' } = {}) =>
-      new ActivityWriter((line) => record.message(level, line, source)),
+    writer: output.writer,
+    get stdout() {
+      return output.stdout;
+    },
+    get stderr() {
+      return output.stderr;
+    },
+    exec: output.exec,
+    flushed: output.flushed,
     throwIfCancelled: () => signal.throwIfAborted(),
     sleep: (ms) => abortableSleep(ms, signal),
     onCancel: (hook, options) => control.onCancel(hook, hookBudgetOf(hook, options)),

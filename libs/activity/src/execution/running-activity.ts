@@ -220,6 +220,7 @@ export class RunningActivity {
       const status = request ? 'cancelled' : statusAfterAbort(cancellation.abortReason);
       const reason = status === 'cancelled' ? 'forced' : cancellation.abortReason;
       const what = this.#ending ? 'clean-up has not ended' : 'work has not stopped';
+      this.record.takeSources();
       this.record.message('warn', `The ${what} since; it may still be running.`, 'activity');
       void this.#settle({ status, reason }, {}).then(() => this.listener.abandoned(this));
     }
@@ -265,6 +266,7 @@ export class RunningActivity {
       await cleanUps;
       if (this.settled) return false;
     }
+    this.record.takeSources();
     if (what.error && outcome.reason === 'error') this.record.message('error', errorLine(what.error), 'activity');
     const result = await withinTime(this.#settle(outcome, what), this.options.settleTimeout, undefined);
     return result?.won ?? true;

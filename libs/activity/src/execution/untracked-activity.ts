@@ -1,22 +1,46 @@
 import { NIL } from 'uuid';
-import { ActivityWriter } from '../output/activity-writer.js';
+import { ActivityOutput } from '../output/activity-output.js';
 import type { ActivityContext } from './activity-context.js';
 import { abortableSleep } from './abortable-sleep.js';
 import { sectionOf, type SectionArguments } from './critical-sections.js';
 
 const ignore = (): void => undefined;
 
+const { signal } = new AbortController();
+const output = new ActivityOutput(
+  {
+    maxMessageLength: 8_192,
+    output: ignore,
+    announce: ignore,
+    progress: ignore,
+    step: ignore,
+    whenRoom: () => undefined,
+    flushed: () => Promise.resolve(),
+    addSource: ignore,
+    deleteSource: ignore,
+  },
+  signal,
+);
+
 /** What `currentActivity()` gives outside an activity: everything works and nothing is kept, so libraries need no `if`. */
 export const untrackedActivity: ActivityContext = Object.freeze({
   id: NIL,
   tracked: false,
-  signal: new AbortController().signal,
+  signal,
   progress: ignore,
   step: ignore,
   steps: ignore,
   log: Object.freeze({ debug: ignore, info: ignore, success: ignore, warn: ignore, error: ignore }),
   metadata: Object.freeze({ merge: ignore, get: () => ({}) }),
-  writer: () => new ActivityWriter(ignore),
+  writer: output.writer,
+  get stdout() {
+    return output.stdout;
+  },
+  get stderr() {
+    return output.stderr;
+  },
+  exec: output.exec,
+  flushed: output.flushed,
   throwIfCancelled: ignore,
   sleep: (ms: number) => abortableSleep(ms),
   onCancel: () => ignore,

@@ -110,6 +110,46 @@ export class ActivityDecoratorError extends ActivityError {
   readonly code = 'ACTIVITY_DECORATOR_MISUSED';
 }
 
+/** What is known of a command that has failed. */
+export interface CommandFailure {
+  command: string;
+  args: readonly string[];
+  /** Null where a signal has ended it, or where it has not started. */
+  exitCode: number | null;
+  signal: NodeJS.Signals | null;
+  /** Its last lines on the standard error. */
+  stderr: string;
+  /** Why it could not be started. */
+  problem?: string;
+}
+
+/** A command of `activity.exec()` could not be started, ended with an exit code other than 0, or by a signal. */
+export class ActivityCommandError extends ActivityError {
+  readonly code = 'ACTIVITY_COMMAND_FAILED';
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+
+  constructor(failure: CommandFailure, options?: ErrorOptions) {
+    super(sentenceOf(failure), options);
+    this.command = failure.command;
+    this.args = failure.args;
+    this.exitCode = failure.exitCode;
+    this.signal = failure.signal;
+    this.stderr = failure.stderr;
+  }
+}
+
+function sentenceOf({ command, args, exitCode, signal, stderr, problem }: CommandFailure): string {
+  const line = [command, ...args].join(' ');
+  const named = `\`${line.length > 200 ? `${line.slice(0, 200)}…` : line}\``;
+  if (problem !== undefined) return `${named} could not be started: ${problem}`;
+  const how = signal ? `was ended by ${signal}` : `ended with the exit code ${exitCode}`;
+  return `${named} ${how}${stderr && `: ${stderr}`}`;
+}
+
 /** The database could not be reached or refused a write for good. */
 export class ActivityStoreError extends ActivityError {
   readonly code = 'ACTIVITY_STORE_UNAVAILABLE';

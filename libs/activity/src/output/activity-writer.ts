@@ -1,33 +1,154 @@
+import { Buffer } from 'node:buffer';
+import { performance } from 'node:perf_hooks';
 import { Writable } from 'node:stream';
-import { LONGEST_LINE } from './line-lengths.js';
-import { LineSplitter } from './line-splitter.js';
+import { setImmediate } from 'node:timers';
+import { LineSplitter, type LineSink } from './line-splitter.js';
+import { Tee } from './tee.js';
+
+/** How long a source that never waits may keep the event loop to itself; the clock is asked with every so many chunks. */
+const TURN_MS = 10;
+const CHUNKS_A_LOOK = 16;
+/** Encodings in which a string stands for bytes; in every other one it is text. */
+const BYTE_ENCODINGS: ReadonlySet<string> = new Set(['hex', 'base64', 'base64url']);
+
+type Chunk = Buffer | string;
+
+/** Where the lines of a writer go. */
+export interface WriterTarget extends LineSink {
+  /** Undefined while there is room; else resolves when there is. Never rejects. */
+  whenRoom(): Promise<void> | undefined;
+  /** Resolves when every line so far is durable, or given up. */
+  flushed(): Promise<void>;
+  /** Called once, when no line comes any more. */
+  closed(writer: ActivityWriter): void;
+}
+
+export interface WriterParts {
+  target: WriterTarget;
+  maxLineBytes: number;
+  tee?: Writable;
+  endTee?: boolean;
+}
 
 /**
- * A `Writable` that gives out what is written to it line by line. It never raises an uncaught error: a stream that is
- * destroyed by a cancel or a disconnect only stops.
+ * A `Writable` whose lines go to the log of an activity. It pushes back (`write()` gives false, callbacks come later)
+ * while more waits for the database than the memory may hold, and never loses a line that it has taken: an end, a
+ * `destroy` and the end of the activity all take what has been written so far, also a last line without a newline.
+ * It raises no uncaught error: one that is destroyed with an error only stops.
  */
 export class ActivityWriter extends Writable {
+  readonly #target: WriterTarget;
   readonly #lines: LineSplitter;
+  readonly #tee: Tee | undefined;
+  readonly #endTee: boolean;
+  /** Chunks whose lines were taken before Node hands them over. */
+  #takenAhead = 0;
+  #goOn: (() => void) | undefined;
+  #isRushing = false;
+  #chunks = 0;
+  #turnEnds = 0;
+  #isClosed = false;
 
-  constructor(onLine: (line: string) => void) {
-    super({ decodeStrings: true });
-    this.#lines = new LineSplitter(onLine, LONGEST_LINE);
+  constructor({ target, maxLineBytes, tee, endTee = false }: WriterParts) {
+    super({ decodeStrings: false });
+    this.#target = target;
+    this.#lines = new LineSplitter(target, maxLineBytes);
+    this.#tee = tee && Tee.to(tee);
+    this.#endTee = endTee;
     this.on('error', () => undefined);
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#lines.write(chunk);
-    callback();
+  /** Resolves when every line written so far is durable, or given up by the store. Never rejects. */
+  flushed(): Promise<void> {
+    if (this.writableEnded) this.takeRest();
+    else this.takeWaiting();
+    return this.#target.flushed();
+  }
+
+  /**
+   * Takes all that has been written so far, the last line without its newline too: the activity ends.
+   * @internal
+   */
+  takeRest(): void {
+    this.takeWaiting();
+    this.#lines.end();
+  }
+
+  /**
+   * Takes what comes as it comes from now on: its source has been stopped, and what is left of it is little.
+   * @internal
+   */
+  rush(): void {
+    this.#isRushing = true;
+    this.#goOn?.();
+  }
+
+  /**
+   * The same without the last line's end: more of it may come.
+   * @internal
+   */
+  takeWaiting(): void {
+    // Node's types leave out `writableBuffer`: what it keeps while a callback is held back.
+    const { writableBuffer = [] } = this as { writableBuffer?: ({ chunk: Chunk; encoding: BufferEncoding } | null)[] };
+    // Those that it has handed over are null before it forgets them.
+    const waiting = writableBuffer.filter((entry) => entry !== null).slice(this.#takenAhead);
+    for (const { chunk, encoding } of waiting) this.#lines.write(bytesOf(chunk, encoding));
+    this.#takenAhead += waiting.length;
+  }
+
+  override _write(chunk: Chunk, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    const bytes = bytesOf(chunk, encoding);
+    if (this.#takenAhead > 0) this.#takenAhead--;
+    else this.#lines.write(bytes);
+    const room = this.#target.whenRoom();
+    const copied = this.#tee?.write(bytes);
+    const turn = this.#turn();
+    if (this.#isRushing || (!room && !copied && !turn)) {
+      callback();
+      return;
+    }
+    const goOn = (): void => {
+      if (this.#goOn !== goOn) return;
+      this.#goOn = undefined;
+      callback();
+    };
+    this.#goOn = goOn;
+    void Promise.all([room, copied, turn]).then(goOn);
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    this.#lines.end();
+    this.#close();
+    if (this.#endTee) this.#tee?.end();
     callback();
   }
 
   /** A line cut short by a cancel is still a line: often the one that says why. */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (!this.writableFinished) this.#lines.end();
+    this.#close();
     callback(error);
   }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.takeRest();
+    this.#target.closed(this);
+  }
+
+  /** A source that is read in microtasks only would keep the event loop from everybody else. */
+  #turn(): Promise<void> | undefined {
+    this.#chunks = (this.#chunks + 1) % CHUNKS_A_LOOK;
+    if (this.#chunks !== 0) return undefined;
+    const now = performance.now();
+    if (now < this.#turnEnds) return undefined;
+    const isFirst = now > this.#turnEnds + TURN_MS;
+    this.#turnEnds = now + TURN_MS;
+    if (isFirst) return undefined;
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function bytesOf(chunk: Chunk, encoding: BufferEncoding): Buffer {
+  if (typeof chunk !== 'string') return chunk;
+  return Buffer.from(chunk, BYTE_ENCODINGS.has(encoding.toLowerCase()) ? encoding : 'utf8');
 }

@@ -1,4 +1,4 @@
-/** What a writer gathers of one line: well above what a line of a log may keep, so that the cut is the log's own. */
+/** What a writer gathers of one line at least, in bytes, and what is looked at of a text, in characters: well above what a line of a log may keep, so that the cut is the log's own. */
 export const LONGEST_LINE = 128 * 1024;
 
 /**

@@ -14,15 +14,19 @@ export class LineRedaction {
 
   constructor(private readonly redaction: Redaction) {}
 
-  line(text: string, source: string): string {
-    if (this.redaction.isOff) return text;
+  /**
+   * @param omitted  how many characters of the line are missing already.
+   * @returns how many are missing then, too.
+   */
+  line(text: string, source: string, omitted = 0): { text: string; omitted: number } {
+    if (this.redaction.isOff) return { text, omitted };
     const left = this.#withinKey.get(source);
     if (left === undefined) {
       if (hasOpenPrivateKey(text)) this.#withinKey.set(source, LONGEST_KEY);
-      return this.redaction.text(text);
+      return this.redaction.beginning(text, omitted);
     }
     if (left === 1 || hasPrivateKeyEnd(text)) this.#withinKey.delete(source);
     else this.#withinKey.set(source, left - 1);
-    return MASK;
+    return { text: MASK, omitted: 0 };
   }
 }

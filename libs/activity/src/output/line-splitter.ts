@@ -1,64 +1,145 @@
-import { StringDecoder } from 'node:string_decoder';
+import { Buffer } from 'node:buffer';
+
+const LF = 0x0a;
+const CR = 0x0d;
+/** What is held of a line between two chunks starts small and doubles: most lines come whole. */
+const FIRST_HELD_BYTES = 256;
+const KEPT_HELD_BYTES = 4_096;
+const FEW_BYTES = 16;
+
+export interface LineSink {
+  /** @param omitted  how many more characters (UTF-16 units) the line had. */
+  line(text: string, omitted: number): void;
+  /** What a line that is being rewritten says now: a progress bar. At most once for each chunk. */
+  rewriting(text: string): void;
+}
 
 /**
- * Cuts chunks of bytes or text into lines, whatever the chunks' borders: UTF-8 characters and CRLF may be split over
- * two. A lone CR starts the line anew, as in a terminal: of a progress bar only its last state is kept. A line longer
- * than `maxLength` is given out up to there; the rest of it is counted and left out.
+ * Cuts chunks of bytes into lines of UTF-8 text, the same ones whatever the chunks' borders. LF and CRLF end a line; a
+ * lone CR starts it anew, as in a terminal, so that of a progress bar only its last state is kept. A line longer than
+ * `maxBytes` is given out up to there, cut on a character; the rest is counted and left out. Each byte is looked at a
+ * fixed number of times, and no more than `maxBytes` are held.
  */
 export class LineSplitter {
-  readonly #decoder = new StringDecoder('utf8');
-  #parts: string[] = [];
+  #held = Buffer.alloc(0);
   #length = 0;
   #omitted = 0;
-  #carriageReturn = false;
+  /** The line begins anew with the next character. */
+  #isReturned = false;
+  #isRewritten = false;
 
   constructor(
-    private readonly emit: (line: string) => void,
-    private readonly maxLength: number,
+    private readonly sink: LineSink,
+    private readonly maxBytes: number,
   ) {}
 
-  write(chunk: Uint8Array | string): void {
-    const text =
-      typeof chunk === 'string'
-        ? chunk
-        : this.#decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+  write(bytes: Uint8Array): void {
+    const chunk = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let from = 0;
-    for (const { 0: control, index } of text.matchAll(/[\r\n]/g)) {
-      this.#add(text, from, index);
-      from = index + 1;
-      if (control === '\n') this.#endLine();
-      else this.#carriageReturn = true;
+    let cr = placeOf(CR, chunk, 0);
+    for (let lf = placeOf(LF, chunk, 0); lf !== -1; lf = placeOf(LF, chunk, from)) {
+      if (cr !== -1 && cr < from) cr = placeOf(CR, chunk, from);
+      if (cr === -1 || cr > lf) this.#endLine(chunk, from, lf);
+      else {
+        this.#rewrite(chunk, from, lf);
+        this.#endLine(chunk, lf, lf);
+      }
+      from = lf + 1;
     }
-    this.#add(text, from, text.length);
+    if (from === chunk.length) return;
+    if (cr !== -1 && cr < from) cr = placeOf(CR, chunk, from);
+    if (cr === -1) this.#hold(chunk, from, chunk.length);
+    else this.#rewrite(chunk, from, chunk.length);
+    if (this.#isRewritten && this.#length > 0) this.sink.rewriting(this.#held.toString('utf8', 0, this.#length));
   }
 
   /** The last line need not end with a newline. */
   end(): void {
-    const rest = this.#decoder.end();
-    this.#add(rest, 0, rest.length);
-    if (this.#length > 0) this.#endLine();
+    if (this.#length > 0) this.#endLine(this.#held, 0, 0);
   }
 
-  #add(text: string, from: number, to: number): void {
-    if (to <= from) return;
-    if (this.#carriageReturn) this.#clear();
-    const room = this.maxLength - this.#length;
-    if (room > 0) this.#parts.push(text.slice(from, Math.min(to, from + room)));
-    this.#omitted += Math.max(0, to - from - Math.max(0, room));
-    this.#length += Math.min(to - from, Math.max(0, room));
+  /** Takes a part of a line that has a CR in it: what counts stands behind the last one that is followed by anything. */
+  #rewrite(chunk: Buffer, from: number, to: number): void {
+    let end = to;
+    while (end > from && chunk[end - 1] === CR) end--;
+    const last = end > from ? chunk.lastIndexOf(CR, end - 1) : -1;
+    if (last >= from) {
+      this.#clear();
+      this.#isRewritten = true;
+      this.#hold(chunk, last + 1, end);
+    } else {
+      this.#hold(chunk, from, end);
+    }
+    if (end < to) this.#isReturned = true;
   }
 
-  #endLine(): void {
-    const line = this.#parts.join('');
-    const omitted = this.#omitted;
+  #hold(chunk: Buffer, from: number, to: number): void {
+    if (to === from) return;
+    if (this.#isReturned) {
+      this.#clear();
+      this.#isRewritten = true;
+    }
+    const end = Math.min(to, from + this.maxBytes - this.#length);
+    if (this.#held.length < this.#length + end - from) this.#grow(this.#length + end - from);
+    if (end - from === 1) this.#held[this.#length] = chunk[from]!;
+    else chunk.copy(this.#held, this.#length, from, end);
+    this.#length += end - from;
+    if (end < to) this.#omitted += unitsIn(chunk, end, to);
+  }
+
+  #grow(needed: number): void {
+    const capacity = Math.min(this.maxBytes, Math.max(needed, 2 * this.#held.length, FIRST_HELD_BYTES));
+    const grown = Buffer.allocUnsafeSlow(capacity);
+    this.#held.copy(grown, 0, 0, this.#length);
+    this.#held = grown;
+  }
+
+  #endLine(chunk: Buffer, from: number, to: number): void {
+    if (this.#length === 0 && to - from <= this.maxBytes) {
+      this.#isReturned = this.#isRewritten = false;
+      this.sink.line(chunk.toString('utf8', from, to), 0);
+      return;
+    }
+    this.#hold(chunk, from, to);
+    const end = this.#omitted > 0 ? wholeCharacters(this.#held, this.#length) : this.#length;
+    const omitted = this.#omitted + unitsIn(this.#held, end, this.#length);
+    const text = this.#held.toString('utf8', 0, end);
     this.#clear();
-    this.emit(omitted > 0 ? `${line} … (${omitted.toLocaleString('en')} more characters)` : line);
+    if (this.#held.length > KEPT_HELD_BYTES) this.#held = Buffer.alloc(0);
+    this.sink.line(text, omitted);
   }
 
   #clear(): void {
-    this.#parts = [];
     this.#length = 0;
     this.#omitted = 0;
-    this.#carriageReturn = false;
+    this.#isReturned = this.#isRewritten = false;
   }
+}
+
+/** Chunks of a few bytes are looked through here: a call of Buffer's own search costs as much as fifty bytes of this. */
+function placeOf(byte: number, chunk: Buffer, from: number): number {
+  if (chunk.length > FEW_BYTES) return chunk.indexOf(byte, from);
+  for (let at = from; at < chunk.length; at++) if (chunk[at] === byte) return at;
+  return -1;
+}
+
+/** How many UTF-16 units the UTF-8 bytes make, told by the bytes that begin a character. */
+function unitsIn(bytes: Buffer, from: number, to: number): number {
+  let units = 0;
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at]!;
+    if ((byte & 0xc0) !== 0x80) units += byte >= 0xf0 ? 2 : 1;
+  }
+  return units;
+}
+
+/** The end of the last character that is whole. */
+function wholeCharacters(bytes: Buffer, length: number): number {
+  for (let back = 1; back <= Math.min(3, length); back++) {
+    const byte = bytes[length - back]!;
+    if ((byte & 0xc0) === 0x80) continue;
+    const width = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return width > back ? length - back : length;
+  }
+  return length;
 }

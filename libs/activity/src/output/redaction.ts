@@ -44,10 +44,22 @@ export class Redaction {
    */
   text(text: string): string {
     if (this.isOff || typeof text !== 'string') return text;
-    if (text.length <= LONGEST_TEXT) return masked(text, this.#spans(text), text.length);
-    const missing = text.length - LONGEST_TEXT;
-    const kept = masked(text, this.#spans(text.slice(0, LONGEST_LINE)), LONGEST_TEXT);
-    return `${kept} … (${missing.toLocaleString('en')} more characters)`;
+    const cut = this.beginning(text, 0);
+    return cut.omitted === 0 ? cut.text : `${cut.text} … (${cut.omitted.toLocaleString('en')} more characters)`;
+  }
+
+  /**
+   * The same for a text of which `omitted` more characters are gone already, without a mark.
+   * @returns how many are missing then, too.
+   */
+  beginning(text: string, omitted: number): { text: string; omitted: number } {
+    if (this.isOff) return { text, omitted };
+    if (omitted === 0 && text.length <= LONGEST_TEXT) {
+      return { text: masked(text, this.#spans(text), text.length), omitted };
+    }
+    const seen = text.slice(0, LONGEST_LINE);
+    const end = Math.max(0, seen.length - CUT_OVERLAP);
+    return { text: masked(seen, this.#spans(seen), end), omitted: omitted + text.length - end };
   }
 
   textOrNull(text: string | null | undefined): string | null {

@@ -115,16 +115,4 @@ describe('the write pipeline', () => {
     expect(ended).toMatchObject({ status: 'rejected', reason: { code: 'ACTIVITY_STORE_UNAVAILABLE' } });
     await expect(pipeline.add(messageWrite(id, line(1)))).rejects.toThrow('nothing more is written');
   });
-
-  it('drops lines beyond its bound while the database is away, and tells their writers', async () => {
-    const { pipeline } = pipelineOver(() => {
-      throw failure('SQLITE_BUSY');
-    });
-    const lines = Array.from({ length: 50_005 }, (_, seq) => pipeline.add(messageWrite(id, line(seq + 1))));
-    const outcomes = Promise.allSettled(lines);
-    await pipeline.close(0);
-    const reasons = (await outcomes).map((outcome) => (outcome.status === 'rejected' ? String(outcome.reason) : ''));
-    expect(reasons.filter((reason) => reason.includes('is dropped'))).toHaveLength(5);
-    expect(reasons.filter((reason) => reason.includes('is closed'))).toHaveLength(50_000);
-  });
 });

@@ -42,7 +42,7 @@ export class WritePipeline {
     this.#parts = parts;
   }
 
-  /** @throws {ActivityStoreError} when the database refuses it, too many lines wait, or the store is closed. */
+  /** @throws {ActivityStoreError} when the database refuses it, or the store is closed. */
   add(write: Write): Promise<CasResult | undefined> {
     if (this.#stop.signal.aborted) return Promise.reject(closed());
     const promise = this.#queue.add(write);

@@ -1,4 +1,3 @@
-import { ActivityStoreError } from '../model/errors.js';
 import type { CasResult } from './activity-store.js';
 import type { SqlValue } from './sql-value.js';
 import { mergedUpdate, type UpdateWrite, type Write } from './write.js';
@@ -6,8 +5,6 @@ import { mergedUpdate, type UpdateWrite, type Write } from './write.js';
 /** Rows and characters of one transaction: enough to share its cost, few enough to hold no lock for long. */
 const MAX_BATCH_WRITES = 1_000;
 const MAX_BATCH_CHARACTERS = 4_000_000;
-/** Lines that may wait while the database is away; the next one is refused. */
-const MAX_WAITING_MESSAGES = 50_000;
 
 /** The order in which one batch writes; within it, writes of one rank keep the order in which they came. */
 const RANK: Record<Write['kind'], number> = {
@@ -28,11 +25,14 @@ export interface QueuedWrite {
   reject: (error: unknown) => void;
 }
 
-/** What waits to be written, in the order in which it was asked for. */
+/**
+ * What waits to be written, in the order in which it was asked for. It takes all: how much may wait is bounded where lines
+ * come from, since a line that has been taken must not be refused.
+ * @see execution/log-memory.ts
+ */
 export class WriteQueue {
   #waiting: QueuedWrite[] = [];
   #head = 0;
-  #messages = 0;
   #added = 0;
   #done = 0;
   /** The update of an activity that still waits, and with which a newer one may be merged. */
@@ -43,14 +43,7 @@ export class WriteQueue {
     return this.#waiting.length - this.#head;
   }
 
-  /** @returns a promise that rejects at once when too many lines wait. */
   add(write: Write): Promise<CasResult | undefined> {
-    if (write.kind === 'message' && ++this.#messages > MAX_WAITING_MESSAGES) {
-      this.#messages--;
-      return Promise.reject(
-        new ActivityStoreError(`More than ${MAX_WAITING_MESSAGES} lines wait for the database: this one is dropped.`),
-      );
-    }
     const queued = queue(write);
     this.#waiting.push(queued);
     this.#added++;
@@ -84,7 +77,6 @@ export class WriteQueue {
       size += charactersOf(write);
       if (this.#head > start && (this.#head - start >= MAX_BATCH_WRITES || size > MAX_BATCH_CHARACTERS)) break;
       ranks.set(write.id, rank);
-      if (write.kind === 'message') this.#messages--;
       if (this.#updates.get(write.id) === this.#waiting[this.#head]) this.#updates.delete(write.id);
     }
     const batch = this.#waiting.slice(start, this.#head);

@@ -1,0 +1,114 @@
+import type { MessageLevel, MessageSource } from '../model/activity.js';
+import { ActivityWriter } from './activity-writer.js';
+import { checkCommand, type CommandOptions } from './command.options.js';
+import { namedFrames, readFrame, type OutputFrame } from './frames.js';
+import { CUT_OVERLAP, LONGEST_LINE } from './line-lengths.js';
+import { runCommand, type CommandResult } from './run-command.js';
+import { checkWriterOptions, type WriterOptions } from './writer.options.js';
+
+/** A line of captured output. */
+export interface OutputLine {
+  level: MessageLevel;
+  text: string;
+  source: MessageSource;
+  /** Undefined: the step that is going on. */
+  step?: string | null;
+  /** How many characters of it are missing already. */
+  omitted?: number;
+}
+
+/** A writer, as it is asked before the activity ends. */
+export interface LogSource {
+  /** Takes the lines of what it has been given so far. */
+  takeWaiting(): void;
+  /** That, and its last line without a newline. */
+  takeRest(): void;
+}
+
+/** The activity whose output it is. */
+export interface OutputSink {
+  readonly maxMessageLength: number;
+  output(line: OutputLine): void;
+  announce(text: string): void;
+  progress(report: NonNullable<OutputFrame['progress']>): void;
+  step(name: string): void;
+  whenRoom(): Promise<void> | undefined;
+  flushed(): Promise<void>;
+  addSource(source: LogSource): void;
+  deleteSource(source: LogSource): void;
+}
+
+/** The writers of one activity, and the commands whose output they take. All functions work unbound. */
+export class ActivityOutput {
+  readonly #sink: OutputSink;
+  readonly #signal: AbortSignal;
+  #stdout: ActivityWriter | undefined;
+  #stderr: ActivityWriter | undefined;
+
+  constructor(sink: OutputSink, signal: AbortSignal) {
+    this.#sink = sink;
+    this.#signal = signal;
+  }
+
+  /** Made anew where the last one has been ended: `pipeline` ends what it writes to. */
+  get stdout(): ActivityWriter {
+    if (!this.#stdout?.writable) this.#stdout = this.writer();
+    return this.#stdout;
+  }
+
+  get stderr(): ActivityWriter {
+    if (!this.#stderr?.writable) this.#stderr = this.writer({ source: 'stderr', level: 'warn' });
+    return this.#stderr;
+  }
+
+  readonly writer = (options: WriterOptions = {}): ActivityWriter => {
+    const sink = this.#sink;
+    const { tee, endTee, format, frames, level = 'info', source = 'stdout', step } = checkWriterOptions(options);
+    const about = { source, ...(step === undefined ? {} : { step }) };
+    const read = typeof frames === 'function' ? frames : namedFrames(frames);
+    const ofFrame = (frame: OutputFrame): void => {
+      if (frame.step !== undefined) sink.step(frame.step);
+      if (frame.progress !== undefined) sink.progress(frame.progress);
+      if (frame.message !== undefined) sink.output({ ...about, level: frame.level ?? level, text: frame.message });
+    };
+    const ofText = (text: string, omitted: number): void => sink.output({ ...about, level, text, omitted });
+    const ofLine = (text: string, omitted: number): void => {
+      // In NDJSON a blank line only separates.
+      if (omitted === 0 && text.trim() === '') return;
+      const frame = omitted === 0 ? readFrame(text, read) : undefined;
+      if (frame) ofFrame(frame);
+      else ofText(text, omitted);
+    };
+    // A UTF-16 unit takes three bytes at most: so many always hold what the log keeps of a line, and is looked at.
+    const maxLineBytes = Math.max(LONGEST_LINE, 3 * (sink.maxMessageLength + CUT_OVERLAP));
+    const writer = new ActivityWriter({
+      target: {
+        line: format === 'ndjson' ? ofLine : ofText,
+        rewriting: (text) => sink.announce(text),
+        whenRoom: () => sink.whenRoom(),
+        flushed: () => sink.flushed(),
+        closed: (closed) => sink.deleteSource(closed),
+      },
+      maxLineBytes,
+      ...(tee ? { tee, endTee } : {}),
+    });
+    sink.addSource(writer);
+    return writer;
+  };
+
+  readonly exec = async (
+    command: string,
+    args: readonly string[] = [],
+    options: CommandOptions = {},
+  ): Promise<CommandResult> => {
+    const checked = checkCommand(command, args, options);
+    const signals = checked.signal ? [this.#signal, checked.signal] : [this.#signal];
+    return runCommand(checked, signals, {
+      stdout: this.writer(checked.stdout),
+      stderr: this.writer({ level: 'warn', ...checked.stderr, source: 'stderr' }),
+      warn: (text) => this.#sink.output({ level: 'warn', text, source: 'activity' }),
+    });
+  };
+
+  readonly flushed = (): Promise<void> => this.#sink.flushed();
+}
