@@ -59,7 +59,7 @@ describeEachDatabase('retention', (database) => {
       ended(2 * DAY, { type: 'health.check', status: 'failed' }),
       ended(400 * DAY, { type: 'Billing.charge' }),
     ]);
-    await under.store.append({ ...under.line(gone[0]!.id, 1) });
+    await under.store.append({ ...under.line(gone[0].id, 1) });
     const retention: RetentionOptions = {
       rules: [
         { type: 'health.*', maxAge: '1d' },

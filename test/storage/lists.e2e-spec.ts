@@ -2,7 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { v4 } from 'uuid';
 import type { CheckedRetentionRule } from '../../libs/activity/src/config/retention.options.js';
-import type { ActivityFilter, ActivityQuery, MessageQuery } from '../../libs/activity/src/storage/activity-store.js';
+import type {
+  ActivityFilter,
+  ActivityQuery,
+  MessageQuery,
+  Settlement,
+} from '../../libs/activity/src/storage/activity-store.js';
 import { describeEachDatabase } from '../support/databases.js';
 import { closeStores, openStore, type OpenStore } from './open-stores.js';
 
@@ -73,6 +78,62 @@ describeEachDatabase('the history', (database) => {
       expect(seen.filter((id) => expected.includes(id))).toEqual(expected);
       expect(new Set(seen).size).toBe(seen.length);
       await Promise.all(old.map(({ id }) => store.settle(under.end(id))));
+    });
+
+    it('merges several statuses into one order, page by page', async () => {
+      const { run } = under;
+      const made: string[] = [];
+      for (let index = 0; index < 20; index++) {
+        const end = [{ status: 'failed', reason: 'error' }, { status: 'interrupted', reason: 'shutdown' }, {}][
+          index % 3
+        ];
+        const { id } = await run({ createdAt: before(100 - index) }, end as Partial<Settlement>);
+        if (index % 3 < 2) made.unshift(id);
+      }
+      const seen: string[] = [];
+      for (let cursor: string | undefined; ;) {
+        const page = await under.store.list({ status: ['failed', 'interrupted', 'failed'], limit: 3, cursor });
+        seen.push(...page.items.map(({ id }) => id));
+        if (page.nextCursor === null) break;
+        cursor = page.nextCursor;
+      }
+      expect(seen).toEqual(made);
+    });
+
+    it('counts exactly what a filter finds', async () => {
+      const { run, store } = under;
+      await Promise.all(Array.from({ length: 7 }, (_, index) => run({ type: index < 3 ? 'a' : 'b' }, {})));
+      expect(await store.count({})).toEqual({ count: 7, isExact: true });
+      expect(await store.count({ type: 'a', status: ['succeeded', 'failed'] })).toEqual({ count: 3, isExact: true });
+      expect(await store.count({ status: [] })).toEqual({ count: 0, isExact: true });
+      await expect(store.count({ status: 'sucess' as never })).rejects.toMatchObject({
+        code: 'ACTIVITY_QUERY_INVALID',
+      });
+    });
+
+    it('by a text in any of its texts, whatever the case, wildcards being themselves', async () => {
+      const { run, store } = under;
+      const titled = await run({ title: 'Import of 50% of Ümlauts' }, {});
+      const named = await run({ type: 'x', resource: { type: 'r', id: '1', name: 'docker.io/library/redis' } }, {});
+      const failed = await run(
+        { type: 'y' },
+        { status: 'failed', reason: 'error', error: { name: 'E', message: "can't_do" } },
+      );
+      const found = async (search: string, filter: ActivityQuery = {}) =>
+        (await store.list({ search, ...filter })).items.map(({ id }) => id);
+      expect(await found('import OF')).toEqual([titled.id]);
+      expect(await found('50%')).toEqual([titled.id]);
+      expect(await found('REDIS')).toEqual([named.id]);
+      expect(await found("'t_d")).toEqual([failed.id]);
+      expect(await found('_')).toEqual([failed.id]);
+      expect(await found('%%')).toEqual([]);
+      expect(await found('!')).toEqual([]);
+      expect(await found('i', { status: ['failed', 'cancelled'] })).toEqual([]);
+      expect(await found('do', { status: ['failed', 'cancelled'] })).toEqual([failed.id]);
+      expect(await store.list({ search: 'redis' })).toMatchObject({ nextCursor: null, searchedTo: null });
+      for (const search of ['', 'x'.repeat(201), 7 as never]) {
+        await expect(store.list({ search })).rejects.toMatchObject({ code: 'ACTIVITY_QUERY_INVALID' });
+      }
     });
 
     it('by each filter, and by several at once', async () => {

@@ -14,6 +14,7 @@ import { pruneRequest } from './recovery/retention-timer.js';
 import { toActor, type Activity, type ActivityMessage, type UsualDuration } from './model/activity.js';
 import { ActivityNotFoundError, ActivityOptionError, ActivityQueryError } from './model/errors.js';
 import type {
+  ActivityCount,
   ActivityFilter,
   ActivityPage,
   ActivityQuery,
@@ -111,6 +112,14 @@ export class ActivityService {
    */
   usualDuration(type: string, { scope = 'default' }: { scope?: string } = {}): Promise<UsualDuration | null> {
     return this.#usual.of({ type, scope });
+  }
+
+  /**
+   * How many activities a filter finds: exact up to 10,000, and beyond that only that there are more.
+   * @throws {ActivityQueryError} naming what is not allowed.
+   */
+  count(filter: ActivityFilter = {}): Promise<ActivityCount> {
+    return this.#parts.store.count(filter);
   }
 
   /**

@@ -77,6 +77,7 @@ export type { FrameNames, FrameReader, OutputFrame } from './output/frames.js';
 export type { CommandResult } from './output/run-command.js';
 export type { WriterOptions } from './output/writer.options.js';
 export type {
+  ActivityCount,
   ActivityFilter,
   ActivityPage,
   ActivityQuery,

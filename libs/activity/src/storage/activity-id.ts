@@ -27,3 +27,8 @@ export function firstIdAt(time: number): string {
     .padStart(12, '0');
   return `${digits.slice(0, 8)}-${digits.slice(8)}-0000-0000-000000000000`;
 }
+
+/** The time that is in an id of ours. */
+export function creationOf(id: string): Date {
+  return new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
+}

@@ -47,6 +47,9 @@ const query = v.strictObject(
   {
     ...filterEntries,
     limit: wholeNumber(1, MAX_PAGE),
+    search: v.optional(
+      v.pipe(text, v.minLength(1, 'must not be empty'), v.maxLength(200, 'must be at most 200 characters')),
+    ),
     cursor: v.optional(
       v.custom<string>((value) => readCursor(value) !== undefined, 'must be the `nextCursor` of a page'),
     ),

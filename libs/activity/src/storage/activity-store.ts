@@ -123,6 +123,12 @@ export interface ActivityQuery extends ActivityFilter {
   limit?: number;
   /** `nextCursor` of the page before. */
   cursor?: string;
+  /**
+   * Text that occurs in the title, the type, the name or id of the resource, the name or id of the actor, the step, the
+   * newest line or the error: 1–200 characters, small and capital letters alike. It is looked for in the newest 20,000
+   * activities that the filters leave; `searchedTo` says where that ended, and `nextCursor` goes on from there.
+   */
+  search?: string;
 }
 
 /** Newest first, by id, which is by creation; each row once, whatever is written meanwhile. */
@@ -130,6 +136,15 @@ export interface ActivityPage {
   items: ActivitySummary[];
   /** Null on the last page. */
   nextCursor: string | null;
+  /** Of a search that has not looked at everything: the creation time down to which it has; null when it has. */
+  searchedTo?: Date | null;
+}
+
+/** How many; exact up to 10,000. */
+export interface ActivityCount {
+  count: number;
+  /** False: there are more, and nobody has counted them all. */
+  isExact: boolean;
 }
 
 export interface MessageQuery {
@@ -197,6 +212,8 @@ export interface ActivityStore {
   list(query: ActivityQuery): Promise<ActivityPage>;
   /** Milliseconds that the newest successes of a type and scope ran, 50 at most. */
   recentDurations(of: DurationsOf): Promise<number[]>;
+  /** @throws {ActivityQueryError} for a value that is not allowed. */
+  count(filter: ActivityFilter): Promise<ActivityCount>;
   /** Lines in the order of `seq`. */
   messages(id: string, query: MessageQuery): Promise<ActivityMessage[]>;
   /** Deletes ended activities and their messages, in small steps; active ones are never taken. */

@@ -3,6 +3,7 @@ import type { ActivityEntities } from './activity-entities.js';
 import type { Database } from './database.js';
 import { NoConnectionError } from './database-errors.js';
 import { PostgresSession, type PostgresClient } from './postgres-session.js';
+import { PreparedStatements } from './prepared-statements.js';
 import type { SqlValue } from './sql-value.js';
 import { tablesOf, type Tables } from './tables.js';
 import { statementsOf, type WriteBatch } from './write-batch.js';
@@ -28,6 +29,7 @@ export class PostgresDatabase implements Database {
   readonly now = '(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::int8';
   #tables: Tables | undefined;
   readonly #writing = new Set<PooledClient>();
+  readonly #prepared = new PreparedStatements();
 
   constructor(
     readonly dataSource: DataSource,
@@ -64,6 +66,7 @@ export class PostgresDatabase implements Database {
         () => false,
         () => true,
       );
+      if (this.#prepared.areLost(error)) throw new NoConnectionError(error);
       throw error;
     } finally {
       this.#writing.delete(client);
@@ -73,7 +76,7 @@ export class PostgresDatabase implements Database {
   }
 
   async #transaction(client: PooledClient, batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
-    const session = new PostgresSession(client, this.tables);
+    const session = new PostgresSession(client, this.tables, this.#prepared);
     const plan = writePlan(batch, retried);
     // A statement is a transaction by itself: without ours around it, a single caller waits for one round trip, not three.
     if (statementsOf(batch) === 1) return runSteps(plan, session);

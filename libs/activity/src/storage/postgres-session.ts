@@ -2,6 +2,7 @@ import { ACTIVE_STATUSES } from '../model/statuses.js';
 import { ACTIVITY_COLUMNS, MESSAGE_COLUMNS } from './activity-entities.js';
 import type { Column, ColumnKind } from './column-types.js';
 import type { SqlValue } from './sql-value.js';
+import type { PreparedStatements } from './prepared-statements.js';
 import { statusList, type Tables } from './tables.js';
 import { guard, setClause } from './update-sql.js';
 import { INSERT_COLUMNS, type MessageInsert, type MessageRange } from './write.js';
@@ -11,8 +12,7 @@ import { standingOf, type Standing, type WriteSession } from './write-plan.js';
 /** What is used of pg's client. */
 export interface PostgresClient {
   query(
-    sql: string,
-    values?: readonly unknown[],
+    statement: string | { name?: string; text: string; values: readonly unknown[] },
   ): Promise<{ rows: Record<string, unknown>[]; rowCount: number | null }>;
 }
 
@@ -39,11 +39,16 @@ export class PostgresSession implements WriteSession {
   constructor(
     private readonly client: PostgresClient,
     private readonly tables: Tables,
+    private readonly prepared: PreparedStatements,
   ) {}
+
+  #query(text: string, values: readonly unknown[]) {
+    return this.client.query({ name: this.prepared.nameOf(text), text, values });
+  }
 
   async insertActivities(rows: readonly (readonly SqlValue[])[]): Promise<void> {
     const arrays = INSERT_COLUMNS.map((column) => arrayOf(ACTIVITY_COLUMNS[column]));
-    await this.client.query(
+    await this.#query(
       `INSERT INTO ${this.tables.activities} (${names(INSERT_COLUMNS)}) SELECT * FROM ${unnest(arrays)} ` +
         'ON CONFLICT DO NOTHING',
       turned(rows, INSERT_COLUMNS.length),
@@ -60,7 +65,7 @@ export class PostgresSession implements WriteSession {
       value: (column) => `v."new_${column}"`,
       greatest: 'GREATEST',
     });
-    const { rows: changed } = await this.client.query(
+    const { rows: changed } = await this.#query(
       `UPDATE ${this.tables.activities} AS a SET ${set} FROM ${unnest([...OWNER_ARRAYS, ...arrays])} ` +
         `AS v(id, owner_id, fence, ${names(columns.map((column) => `new_${column}`))}) ` +
         `WHERE a.id = ANY($1::uuid[]) AND a.id = v.id AND a.owner_id = v.owner_id AND a.fence = v.fence AND ${guard(group, own)}` +
@@ -81,7 +86,7 @@ export class PostgresSession implements WriteSession {
     const arrays = columns.map((column) => arrayOf(MESSAGE_COLUMNS[column]));
     const { owners, places } = distinctOwners(messages);
     // The key lock keeps a row that is deleted at this moment from leaving its lines behind.
-    await this.client.query(
+    await this.#query(
       `INSERT INTO ${this.tables.messages} (${names(columns)}) SELECT ${names(columns, 'm.')} ` +
         `FROM ${unnest([...arrays, 'int8[]'])} AS m(${names(columns)}, place) JOIN (` +
         `SELECT o.place FROM ${unnest(OWNER_ARRAYS, columns.length + 2)} WITH ORDINALITY AS o(id, owner_id, fence, place) ` +
@@ -99,7 +104,7 @@ export class PostgresSession implements WriteSession {
   }
 
   async deleteMessages(ranges: readonly MessageRange[]): Promise<void> {
-    await this.client.query(
+    await this.#query(
       `DELETE FROM ${this.tables.messages} m USING ${unnest([...OWNER_ARRAYS, 'int8[]', 'int8[]'])} ` +
         `AS r(id, owner_id, fence, first, last) JOIN ${this.tables.activities} a ` +
         `ON a.id = r.id AND a.owner_id = r.owner_id AND a.fence = r.fence AND a.id = ANY($1::uuid[]) AND a.status IN (${ACTIVE}) ` +
@@ -109,7 +114,7 @@ export class PostgresSession implements WriteSession {
   }
 
   async standing(ids: readonly string[]): Promise<ReadonlyMap<string, Standing>> {
-    const { rows } = await this.client.query(
+    const { rows } = await this.#query(
       `SELECT id, status, owner_id, fence, created_at, started_at, ended_at FROM ${this.tables.activities} ` +
         'WHERE id = ANY($1::uuid[])',
       [ids],

@@ -9,6 +9,7 @@ import { storedId } from './activity-id.js';
 import { ActivityReader } from './activity-reader.js';
 import type {
   ActivityChanges,
+  ActivityCount,
   ActivityFilter,
   ActivityPage,
   ActivityQuery,
@@ -141,6 +142,10 @@ export class SqlActivityStore implements ActivityStore {
 
   recentDurations(of: DurationsOf): Promise<number[]> {
     return this.#connection.attempt(({ dataSource, entities }) => recentDurations(dataSource, entities, of));
+  }
+
+  count(filter: ActivityFilter): Promise<ActivityCount> {
+    return this.#read((reader) => reader.count(filter));
   }
 
   messages(id: string, query: MessageQuery): Promise<ActivityMessage[]> {
