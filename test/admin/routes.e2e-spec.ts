@@ -249,7 +249,10 @@ describeEachAdapter('the admin API', (adapter) => {
 
       const other = await running(activities, { type: 'long' });
       const forged = await http.post(`${BASE}/${other}/cancel`).send({ by: 'root', actor: 'root' }).expect(400);
-      expect(forged.body.problems).toEqual(['unknown property "by" (allowed: reason)', 'unknown property "actor"']);
+      expect(forged.body.problems).toEqual([
+        'unknown property "by" (allowed: reason, force, wait, timeoutMs)',
+        'unknown property "actor"',
+      ]);
       expect(await activities.get(other)).toMatchObject({ status: 'running', cancel: null });
     });
 
@@ -277,6 +280,49 @@ describeEachAdapter('the admin API', (adapter) => {
       await http.post(`${BASE}/${holder}/cancel`).expect(202);
     });
 
+    it('[F18] by force ends work that does not, with who and why', async () => {
+      const { activities, http } = await adminApp(adapter, { admin: { public: true, actor: () => 'ada' } });
+      const end = deferred();
+      const begun = deferred<string>();
+      const { done } = await activities.runInBackground({ type: 'deaf' }, ({ id: own }) => {
+        begun.resolve(own);
+        return end.promise;
+      });
+      const id = await begun.promise;
+      await http.post(`${BASE}/${id}/cancel`).send({ reason: 'wrong tag' }).expect(202);
+      const asked = http.post(`${BASE}/${id}/cancel`).send({ force: true, wait: 'settled' });
+      const { body } = await asked.expect(200);
+      expect(body).toMatchObject({
+        id,
+        status: 'cancelled',
+        reason: 'forced',
+        cancel: { by: { id: 'ada' }, reason: 'wrong tag' },
+      });
+      await http.post(`${BASE}/${id}/cancel`).send({ force: true }).expect(409);
+      end.resolve();
+      await done.catch(() => undefined);
+    });
+
+    it('waits where it is asked to: 200 with the ended one, or 202 with where it stands when the time is over', async () => {
+      const { activities, http } = await adminApp(adapter);
+      const quick = await running(activities, { type: 'quick' });
+      const ends = await http.post(`${BASE}/${quick}/cancel`).send({ wait: 'settled' }).expect(200);
+      expect(ends.body).toMatchObject({ id: quick, status: 'cancelled', reason: 'user' });
+
+      const [end, begun] = [deferred(), deferred<string>()];
+      const { done } = await activities.runInBackground({ type: 'slow' }, ({ id, uncancellable }) =>
+        uncancellable('write the ledger', () => {
+          begun.resolve(id);
+          return end.promise;
+        }),
+      );
+      const slow = await begun.promise;
+      const late = await http.post(`${BASE}/${slow}/cancel`).send({ wait: 'settled', timeoutMs: 20 }).expect(202);
+      expect(late.body).toMatchObject({ id: slow, status: 'cancelling', criticalSection: 'write the ledger' });
+      end.resolve();
+      await done;
+    });
+
     it('is refused with the present status where the activity is not cancellable', async () => {
       const { activities, http } = await adminApp(adapter);
       const handle = await activities.start({ type: 'firm', cancellable: false });
@@ -293,6 +339,10 @@ describeEachAdapter('the admin API', (adapter) => {
       ['a list', [], 400],
       ['a reason that is no text', { reason: 5 }, 400],
       ['a reason that is too long', { reason: 'x'.repeat(2_001) }, 400],
+      ['force that is no truth', { force: 'yes' }, 400],
+      ['a wait that there is not', { wait: 'forever' }, 400],
+      ['a time that is too long', { wait: 'settled', timeoutMs: 60_001 }, 400],
+      ['a time that is none', { timeoutMs: 0.5 }, 400],
       ['no reason', {}, 202],
       ['a reason of null', { reason: null }, 202],
       ['a reason as long as may be', { reason: 'x'.repeat(2_000) }, 202],

@@ -255,6 +255,79 @@ describeEachDatabase('the store', (database) => {
     });
   });
 
+  describe('is told by the owner that work is being stopped', () => {
+    const fact = () => ({ requestedAt: new Date(), by, reason: 'wrong tag' });
+
+    it('with who asked or without: it is cancelling, once, and not if it has ended', async () => {
+      const { store, run, owner } = under;
+      const [asked, late, ended] = [await run(), await run(), await run({}, {})];
+      const first = fact();
+      await store.markCancelling(asked.id, owner, first);
+      await store.markCancelling(asked.id, owner, { ...fact(), reason: 'later' });
+      await store.markCancelling(late.id, owner, null);
+      await store.markCancelling(ended.id, owner, fact());
+      await store.markCancelling(late.id, { ...owner, fence: 2 }, fact());
+      expect(await store.get(asked.id)).toMatchObject({ status: 'cancelling', cancel: first, version: 2 });
+      expect(await store.get(late.id)).toMatchObject({ status: 'cancelling', cancel: null, version: 2 });
+      expect(await store.get(ended.id)).toMatchObject({ status: 'succeeded', cancel: null });
+    });
+
+    it('and takes the first request of somebody who asks after that', async () => {
+      const { store, run, owner } = under;
+      const { id } = await run();
+      await store.markCancelling(id, owner, null);
+      const first = fact();
+      expect(await store.requestCancel(id, first)).toMatchObject({ outcome: 'requested', activity: { cancel: first } });
+      expect(await store.requestCancel(id, fact())).toMatchObject({ outcome: 'repeated', activity: { cancel: first } });
+    });
+
+    it('many at once, in one batch with their ends', async () => {
+      const { store, run, owner, end } = under;
+      const rows = await Promise.all(Array.from({ length: 40 }, () => run()));
+      await Promise.all(
+        rows.flatMap(({ id }, place) => [
+          store.markCancelling(id, owner, place % 2 ? fact() : null),
+          store.settle(end(id, { status: 'cancelled', reason: 'parent' })),
+        ]),
+      );
+      for (const [place, { id }] of rows.entries()) {
+        expect(await store.get(id)).toMatchObject({ status: 'cancelled', cancel: place % 2 ? { by } : null });
+      }
+    });
+
+    it('and says which critical section it finishes first', async () => {
+      const { store, run, owner } = under;
+      const { id } = await run();
+      await store.update(id, owner, { criticalSection: 'switch the link' });
+      const { items } = await store.list({ status: 'running' });
+      expect(items.find((item) => item.id === id)).toMatchObject({ criticalSection: 'switch the link' });
+      await store.update(id, owner, { criticalSection: null });
+      expect(await store.get(id)).toMatchObject({ criticalSection: null });
+    });
+  });
+
+  it('[F18] ends by force, for anyone, what has been asked to stop and has not', async () => {
+    const { store, run, end } = under;
+    const fact = { requestedAt: new Date(), by, reason: 'stuck' };
+    const [deaf, calm, firm] = [await run(), await run(), await run({ cancellable: false })];
+    await store.requestCancel(deaf.id, fact);
+    await store.update(deaf.id, under.owner, { criticalSection: 'never ends' });
+    expect(await store.forceEnd(deaf.id, new Date(0))).toBe(true);
+    const row = await store.get(deaf.id);
+    expect(row).toMatchObject({
+      status: 'cancelled',
+      reason: 'forced',
+      cancel: fact,
+      criticalSection: null,
+      durationMs: 0,
+    });
+    expect(await store.forceEnd(deaf.id, new Date())).toBe(false);
+    expect(await store.settle(end(deaf.id))).toEqual(lostTo('cancelled'));
+    expect(await store.get(deaf.id)).toEqual(row);
+    for (const { id } of [calm, firm]) expect(await store.forceEnd(id, new Date())).toBe(false);
+    expect(await store.forceEnd('none', new Date())).toBe(false);
+  });
+
   describe('keeps a log', () => {
     it('in the order of seq, from any place on, by level', async () => {
       const { store, run, line } = under;

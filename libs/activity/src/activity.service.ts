@@ -82,18 +82,17 @@ export class ActivityService {
   }
 
   /**
-   * Asks an activity to stop: the fact is written first, then its signal aborts. Asking twice is harmless.
-   * @throws {ActivityNotFoundError}, {ActivityAlreadySettledError} (too late), {ActivityNotCancellableError}.
+   * Asks an activity to stop: the fact is written first, then its signal aborts. Asking twice is harmless; asking with
+   * `force` ends it without its work.
+   * @throws {ActivityNotFoundError}, {ActivityAlreadySettledError} (too late), {ActivityNotCancellableError} (also with
+   *   `force`), {ActivityWaitTimeoutError} when it has not ended within `timeout`; the request stands.
    */
   async cancel(id: string, options: CancelOptions = {}): Promise<CancelReceipt> {
-    const { by, reason, wait = 'requested' } = checkCancelOptions(options);
-    const receipt = await requestCancel(id, this.#parts, {
-      requestedAt: new Date(),
-      by: toActor(by),
-      reason: this.#parts.runner.redaction.textOrNull(reason),
-    });
+    const { by, reason, wait, timeout, force } = checkCancelOptions(options);
+    const fact = { requestedAt: new Date(), by: toActor(by), reason: this.#parts.runner.redaction.textOrNull(reason) };
+    const receipt = await requestCancel(id, this.#parts, { fact, force });
     if (wait === 'requested') return receipt;
-    return { ...receipt, activity: await this.waitFor(id) };
+    return { ...receipt, activity: await waitForEnd(id, this.#parts, { timeoutMs: timeout }) };
   }
 
   /** Null for an id that is not known. */

@@ -1,6 +1,6 @@
 export { ActivityModule } from './activity.module.js';
 export { ActivityService, type BackgroundActivity } from './activity.service.js';
-export type { CancelHookOptions, CancelOptions } from './config/cancel.options.js';
+export { CANCEL_WAITS, type CancelHookOptions, type CancelOptions, type CancelWait } from './config/cancel.options.js';
 export type { ActivityModuleOptions, ActorCall, MigrationPolicy } from './config/activity-module.options.js';
 export type {
   ActivityOptions,
@@ -58,6 +58,7 @@ export {
 } from './model/cancellation.js';
 export * from './model/errors.js';
 export type { ActivityEvent, ActivityEventName } from './model/events.js';
+export type { ChosenReason, OutcomeChoices } from './model/outcome.js';
 export { ABORT_REASONS, ACTIVITY_REASONS, type AbortReason, type ActivityReason } from './model/reasons.js';
 export {
   ACTIVE_STATUSES,

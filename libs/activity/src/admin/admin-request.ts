@@ -1,7 +1,8 @@
 import { BadRequestException, ForbiddenException, UnsupportedMediaTypeException } from '@nestjs/common';
-import { ActivityNotFoundError } from '../index.js';
+import * as v from 'valibot';
+import { ActivityNotFoundError, CANCEL_WAITS, type CancelWait } from '../index.js';
 import { readUuid } from './parameters.js';
-import { firstProblems, unknownNames } from './read-values.js';
+import { firstProblems, readValues } from './read-values.js';
 
 /** What the admin API reads of a request, on Express and on Fastify. */
 export interface AdminRequest {
@@ -20,7 +21,10 @@ export interface RoutedRequest extends AdminRequest {
   body?: unknown;
 }
 
-const MAX_REASON = 2_000;
+export const MAX_REASON = 2_000;
+/** Below what proxies wait for an answer. */
+export const DEFAULT_WAIT_MS = 25_000;
+export const MAX_WAIT_MS = 60_000;
 
 /**
  * The id in the path, as it is kept.
@@ -47,24 +51,47 @@ export function refuseCrossSite(request: RoutedRequest): void {
   }
 }
 
+const cancelBody = {
+  reason: v.nullable(
+    v.pipe(
+      v.string(`must be text of at most ${MAX_REASON} characters`),
+      v.maxLength(MAX_REASON, `must be text of at most ${MAX_REASON} characters`),
+    ),
+  ),
+  force: v.boolean('must be true or false'),
+  wait: v.picklist(CANCEL_WAITS, `must be one of ${CANCEL_WAITS.join(', ')}`),
+  timeoutMs: v.pipe(
+    v.number(`must be a whole number from 1 to ${MAX_WAIT_MS}`),
+    v.integer(`must be a whole number from 1 to ${MAX_WAIT_MS}`),
+    v.minValue(1, `must be a whole number from 1 to ${MAX_WAIT_MS}`),
+    v.maxValue(MAX_WAIT_MS, `must be a whole number from 1 to ${MAX_WAIT_MS}`),
+  ),
+};
+
+/** What a cancel was asked with. */
+export interface CancelBody {
+  /** Why, in the words of the one who cancels. */
+  reason: string | null;
+  force: boolean;
+  wait: CancelWait;
+  /** How long the answer may take where `wait` is `settled`. */
+  timeoutMs: number;
+}
+
 /**
- * Why, in the words of the one who cancels; the body may be missing.
- * @throws {UnsupportedMediaTypeException} for a form or text, {BadRequestException} for anything but `{ reason? }`.
+ * The body may be missing.
+ * @throws {UnsupportedMediaTypeException} for a form or text, {BadRequestException} for anything but `CancelBody`.
  */
-export function cancelReasonOf(request: RoutedRequest): string | null {
+export function cancelBodyOf(request: RoutedRequest): CancelBody {
   if (request.headers['content-type'] !== undefined && !isJson(request)) {
     throw new UnsupportedMediaTypeException('The body must be JSON (`Content-Type: application/json`), or left out.');
   }
   const body = request.body ?? {};
   if (typeof body !== 'object' || Array.isArray(body)) throw new BadRequestException('The body must be a JSON object.');
-  const strangers = Object.keys(body).filter((name) => name !== 'reason');
-  const problems = unknownNames(strangers, ['reason'], 'property');
-  const reason = (body as { reason?: unknown }).reason ?? null;
-  if (reason !== null && (typeof reason !== 'string' || reason.length > MAX_REASON)) {
-    problems.push(`\`reason\` must be text of at most ${MAX_REASON} characters`);
-  }
+  const { values, problems } = readValues(cancelBody, body, 'property');
   if (problems.length > 0) throw new BadRequestException(firstProblems(problems));
-  return reason === '' ? null : (reason as string | null);
+  const { reason, force = false, wait = 'requested', timeoutMs = DEFAULT_WAIT_MS } = values;
+  return { reason: reason === '' ? null : (reason ?? null), force, wait, timeoutMs };
 }
 
 function isJson({ headers }: RoutedRequest): boolean {

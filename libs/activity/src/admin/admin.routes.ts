@@ -1,6 +1,13 @@
 import { Delete, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { ActivityNotFoundError, ActivityService, type Activity, type StoredError } from '../index.js';
-import { cancelReasonOf, idOf, refuseCrossSite, type RoutedRequest } from './admin-request.js';
+import {
+  ActivityError,
+  ActivityNotFoundError,
+  ActivityService,
+  isFinalStatus,
+  type Activity,
+  type StoredError,
+} from '../index.js';
+import { cancelBodyOf, idOf, refuseCrossSite, type RoutedRequest } from './admin-request.js';
 import type { AdminSettings } from './admin.options.js';
 import { sendJson, type NativeResponse } from './json-answer.js';
 import { readClearQuery, readListQuery, readMessageQuery } from './queries.js';
@@ -51,10 +58,21 @@ export class AdminRoutes {
   async cancel(@Req() request: RoutedRequest, @Res() response: NativeResponse): Promise<void> {
     refuseCrossSite(request);
     const id = idOf(request);
-    const reason = cancelReasonOf(request);
+    const { reason, force, wait, timeoutMs } = cancelBodyOf(request);
     const by = await this.settings.actor(request);
-    const { activity } = await this.activities.cancel(id, { by, reason });
-    sendJson(response, 202, this.shown(activity));
+    const { activity } = await this.activities.cancel(id, { by, reason, force });
+    const latest = wait === 'settled' ? await this.endOf(activity, timeoutMs) : activity;
+    sendJson(response, wait === 'settled' && isFinalStatus(latest.status) ? 200 : 202, this.shown(latest));
+  }
+
+  /** The activity once it has ended, or as it is when the time is over. */
+  private async endOf(activity: Activity, timeout: number): Promise<Activity> {
+    try {
+      return await this.activities.waitFor(activity.id, { timeout });
+    } catch (error) {
+      if (!ActivityError.is(error) || error.code !== 'ACTIVITY_WAIT_TIMEOUT') throw error;
+      return (await this.activities.get(activity.id)) ?? activity;
+    }
   }
 
   private shown(activity: Activity): Activity {

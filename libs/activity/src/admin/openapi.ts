@@ -1,4 +1,6 @@
 import { Logger } from '@nestjs/common';
+import { CANCEL_WAITS } from '../index.js';
+import { DEFAULT_WAIT_MS, MAX_REASON, MAX_WAIT_MS } from './admin-request.js';
 import type { AdminRoutes } from './admin.routes.js';
 import {
   activityDetailSchema,
@@ -22,6 +24,8 @@ interface RouteDocument {
   id?: true;
   body?: JsonSchema;
   answer: { status: number; description: string; schema: JsonSchema };
+  /** What it answers beside, where it is asked to wait. */
+  complete?: { status: number; description: string; schema: JsonSchema };
   problems: Record<number, string>;
 }
 
@@ -52,16 +56,41 @@ const ROUTES: Record<Route, RouteDocument> = {
   },
   cancel: {
     summary: 'Ask an activity to stop',
-    description: 'One that runs is then `cancelling` until its work has stopped. Asking twice is harmless.',
+    description:
+      'One that runs is then `cancelling` until its work has stopped; with `criticalSection` it finishes that first. ' +
+      'Asking twice is harmless; asking again with `force` ends it without its work.',
     id: true,
     body: {
       type: 'object',
       properties: {
-        reason: { type: 'string', maxLength: 2000, nullable: true, description: 'Why, shown to operators.' },
+        reason: { type: 'string', maxLength: MAX_REASON, nullable: true, description: 'Why, shown to operators.' },
+        force: {
+          type: 'boolean',
+          description:
+            'End it at once as `cancelled`, reason `forced`, though its work may still be running. It holds its slot ' +
+            'until the work has ended.',
+        },
+        wait: {
+          type: 'string',
+          enum: CANCEL_WAITS,
+          description: '`requested`, the default: answer at once. `settled`: when it has ended, or the time is over.',
+        },
+        timeoutMs: {
+          type: 'integer',
+          minimum: 1,
+          maximum: MAX_WAIT_MS,
+          default: DEFAULT_WAIT_MS,
+          description: 'How long `settled` waits.',
+        },
       },
       additionalProperties: false,
     },
     answer: { status: 202, description: 'Asked: the activity as it is now.', schema: activitySchema },
+    complete: {
+      status: 200,
+      description: 'With `wait: settled`: the activity, which has ended.',
+      schema: activitySchema,
+    },
     problems: {
       400: 'The body is wrong.',
       ...DENIED,
@@ -100,7 +129,7 @@ function decorate(routes: typeof AdminRoutes, swagger: Swagger): void {
 }
 
 function decoratorsOf(route: RouteDocument, swagger: Swagger): MethodDecorator[] {
-  const { summary, description, query = {}, id, body, answer } = route;
+  const { summary, description, query = {}, id, body, answer, complete } = route;
   const problems = { ...route.problems, 500: 'Something went wrong; the log of the application says what.' };
   return [
     swagger.ApiOperation({ summary, description }),
@@ -114,6 +143,7 @@ function decoratorsOf(route: RouteDocument, swagger: Swagger): MethodDecorator[]
       }),
     ),
     ...(body ? [swagger.ApiBody({ required: false, schema: body as object })] : []),
+    ...(complete ? [swagger.ApiResponse(complete)] : []),
     swagger.ApiResponse(answer),
     ...Object.entries(problems).map(([status, text]) =>
       swagger.ApiResponse({

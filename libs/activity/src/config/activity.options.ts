@@ -1,6 +1,8 @@
 import { validate } from 'uuid';
 import * as v from 'valibot';
 import type { Actor, JsonObject, Resource } from '../model/activity.js';
+import { CHOSEN_REASONS, type OutcomeChoices } from '../model/outcome.js';
+import { FINAL_STATUSES } from '../model/statuses.js';
 import { callable, checked, duration, name, oneOf, positiveInteger, truth } from './check.js';
 import type { Duration } from './duration.js';
 
@@ -40,8 +42,15 @@ export interface ActivityOptions {
   limit?: LimitOptions;
   /** How long work may go on after its signal has aborted, before the row is settled without it. Default 30 s. */
   cancelGrace?: Duration;
-  /** False: a user's cancel is refused. Default true. */
+  /**
+   * False: a user's cancel is refused, also by force, and one of the activity around it is not passed on. Default true.
+   */
   cancellable?: boolean;
+  /**
+   * The status after an abort, by its reason, where it is another than `docs/reference/reasons.md` says: `{ deadline:
+   * 'cancelled', client_disconnected: 'succeeded' }`. For work that ran and ended with an error.
+   */
+  outcomes?: OutcomeChoices;
   /** True: what the work returns is kept on the row as JSON, up to 64 KB. Default false. */
   keepResult?: boolean;
   /** Its share of its parent's progress, beside those of the other children; 0: none. Default 1. */
@@ -84,6 +93,7 @@ export interface TrackedActivityOptions {
   limit?: OfCall<LimitOptions | undefined>;
   cancelGrace?: Duration;
   cancellable?: boolean;
+  outcomes?: OutcomeChoices;
   keepResult?: boolean;
   weight?: OfCall<number | undefined>;
   onStoreFailure?: StoreFailurePolicy;
@@ -128,6 +138,10 @@ const weight = v.custom<number>(
   (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0,
   'must be a number of at least 0',
 );
+const outcomes = v.strictObject(
+  v.entriesFromList(CHOSEN_REASONS, v.optional(oneOf(FINAL_STATUSES))),
+  'must be an object of statuses by reason',
+);
 const signal = v.custom<AbortSignal>(
   (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value,
   'must be an AbortSignal',
@@ -152,6 +166,7 @@ export const activityOptionEntries = {
   limit: v.optional(limit),
   cancelGrace: v.optional(duration),
   cancellable: v.optional(truth),
+  outcomes: v.optional(outcomes),
   keepResult: v.optional(truth),
   weight: v.optional(weight),
   onStoreFailure: v.optional(oneOf(['run', 'reject'])),
@@ -187,6 +202,7 @@ const trackedActivityOptions = v.strictObject(
     limit: ofCall(perCall.limit),
     cancelGrace: perCall.cancelGrace,
     cancellable: perCall.cancellable,
+    outcomes: perCall.outcomes,
     keepResult: perCall.keepResult,
     weight: ofCall(perCall.weight),
     onStoreFailure: perCall.onStoreFailure,

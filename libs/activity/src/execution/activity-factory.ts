@@ -54,6 +54,7 @@ export function createRunningActivity(
       cancelGrace: options.cancelGrace ?? settings.cancelGrace,
       settleTimeout: settings.startTimeout,
       keepResult: options.keepResult ?? false,
+      outcomes: options.outcomes,
     },
     listener,
   );

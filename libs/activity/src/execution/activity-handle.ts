@@ -1,7 +1,5 @@
-import { cancellationOf } from '../model/cancellation.js';
 import type { Json } from '../model/activity.js';
-import { outcomeOf } from '../model/outcome.js';
-import { statusAfterAbort } from '../model/reasons.js';
+import type { Outcome } from '../model/outcome.js';
 import { toStoredError } from '../model/stored-error.js';
 import type { ActivityContext } from './activity-context.js';
 import { withinActivity } from './ambient-activity.js';
@@ -30,15 +28,18 @@ export function createActivityHandle(activity: RunningActivity, keepResult: bool
     return first;
   };
   const fail = (error: unknown): Promise<boolean> =>
-    end(activity.settle(outcomeOf({ ok: false, error }, activity.signal), { error: toStoredError(error) }));
+    end(activity.settle(activity.outcomeOf({ ok: false, error }), { error: toStoredError(error) }));
   const succeed = (result?: Json): Promise<boolean> =>
     end(activity.settle({ status: 'succeeded', reason: null }, keepResult && result !== undefined ? { result } : {}));
   const settling = {
     succeed,
     fail,
     cancelled: () => {
-      const reason = cancellationOf(activity.signal)?.abortReason ?? 'user';
-      return end(activity.settle({ status: statusAfterAbort(reason), reason }, {}));
+      const error: unknown = activity.signal.reason;
+      const outcome: Outcome = activity.signal.aborted
+        ? activity.outcomeOf({ ok: false, error })
+        : { status: 'cancelled', reason: 'user' };
+      return end(activity.settle(outcome, {}));
     },
     settle: (...[error, options]: [unknown?, { message?: string }?]) => {
       if (options?.message !== undefined) {

@@ -81,7 +81,7 @@ export class ActivityRecord implements OutputSink {
   #version = 1;
   /** Of the steps, as they were last given to be written. */
   #stepRevision = 0;
-  /** The newest write of changes. */
+  /** The newest write of changes, or of a cancel. */
   #written: Promise<void> = Promise.resolve();
 
   constructor(
@@ -165,7 +165,7 @@ export class ActivityRecord implements OutputSink {
   writeCancelling(cancel: CancelFact | null): boolean {
     const isFirst = this.cancelling(cancel);
     if (isFirst && !this.#lost) {
-      this.#store
+      this.#written = this.#store
         .markCancelling(this.identity.id, this.#owner, this.#cancel)
         .catch((error: unknown) => this.#lose(error));
     }

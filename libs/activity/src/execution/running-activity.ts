@@ -7,19 +7,17 @@ import {
   ActivityParentCancelledError,
   ActivityUserCancelledError,
   cancellationOf,
-  firstCause,
-  isByUser,
   type ActivityCancelledError,
 } from '../model/cancellation.js';
-import type { Json, MessageLevel, StoredError } from '../model/activity.js';
+import type { Json, StoredError } from '../model/activity.js';
 import { errorLine, errorText, toStoredError } from '../model/stored-error.js';
-import { outcomeOf, type Completion, type Outcome } from '../model/outcome.js';
-import { statusAfterAbort } from '../model/reasons.js';
+import { outcomeAfter, outcomeOf, type Completion, type Outcome, type OutcomeChoices } from '../model/outcome.js';
 import type { FinalStatus } from '../model/statuses.js';
 import type { CancelFact, CasResult } from '../storage/activity-store.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityRecord } from './activity-record.js';
 import { withinTime } from './bounded-wait.js';
+import { factOf, isAsked, levelOf } from './cancel-fact.js';
 import type { LimiterPlace } from './concurrency-limiter.js';
 import { createActivityContext } from './create-activity-context.js';
 import { whenAborted } from './linked-signal.js';
@@ -32,6 +30,7 @@ export interface RunningActivityOptions {
   /** How long the work's caller waits for the end to be durable. */
   settleTimeout: number;
   keepResult: boolean;
+  outcomes?: OutcomeChoices;
 }
 
 /** Told to the runner, which owns what is shared: the registry, events and the log of the application. */
@@ -54,6 +53,8 @@ export interface RunningActivityListener {
   debug(text: string): void;
   warn(text: string): void;
 }
+
+const FORCED: Outcome = { status: 'cancelled', reason: 'forced' };
 
 /**
  * One activity that this process owns: its signal, its deadline, its slot and its one settlement. Two ends are told
@@ -207,18 +208,17 @@ export class RunningActivity {
    * Settles without the body, which has not ended; whoever waits for it gets the signal's reason.
    * @param request  of one who asks for it: also in the middle of a critical section, and whatever aborted it before. Left
    *   out, what aborted it decides.
-   * @returns when the end is durable; undefined when nothing was to be ended.
+   * @returns when the end is durable, whoever was first; undefined when there is none yet.
    */
   force(request?: CancelFact): Promise<CasResult> | undefined {
-    if (this.#ended || this.#forced) return undefined;
+    if (this.#ended || this.#forced) return this.#settlement;
     if (request && !this.settled) this.#forcedBy(request);
     this.#abort.now();
     const cancellation = cancellationOf(this.signal);
-    if (!cancellation) return undefined;
+    if (!cancellation) return this.#settlement;
     this.#forced = true;
     if (!this.settled) {
-      const status = request ? 'cancelled' : statusAfterAbort(cancellation.abortReason);
-      const reason = status === 'cancelled' ? 'forced' : cancellation.abortReason;
+      const { status, reason } = request ? FORCED : this.#withoutItsWork(cancellation);
       const what = this.#ending ? 'clean-up has not ended' : 'work has not stopped';
       this.record.takeSources();
       this.record.message('warn', `The ${what} since; it may still be running.`, 'activity');
@@ -250,11 +250,16 @@ export class RunningActivity {
     if (this.settled) {
       this.listener.debug(`Activity ${this.id} has ended before its work; what the work gave is not recorded.`);
     } else {
-      const outcome = outcomeOf(completion, this.signal);
-      const error = completion.ok ? undefined : toStoredError(completion.error);
+      const outcome = this.outcomeOf(completion);
+      const error = completion.ok || outcome.status === 'succeeded' ? undefined : toStoredError(completion.error);
       await this.settle(outcome, { error, result: this.#kept(completion) });
     }
     this.release();
+  }
+
+  /** How it ends with this: as its reason says, or its type. */
+  outcomeOf(completion: Completion): Outcome {
+    return outcomeOf(completion, this.signal, this.options.outcomes);
   }
 
   /** Settles, when the clean-ups of an aborted one have ended. @returns whether this was first. */
@@ -309,6 +314,12 @@ export class RunningActivity {
     if (this.record.writeCancelling(factOf(cancellation))) this.listener.cancelling(this);
   }
 
+  #withoutItsWork({ abortReason }: ActivityCancelledError): Outcome {
+    const outcome = outcomeAfter(abortReason, this.options.outcomes);
+    // Nobody knows whether it has come to its end: that is no success, and a cancel that was not heeded says so.
+    return outcome.status === 'succeeded' || outcome.status === 'cancelled' ? FORCED : outcome;
+  }
+
   #forcedBy(request: CancelFact): void {
     const forced = new ActivityForcedError(this.id, request);
     this.record.cancelling(request);
@@ -340,22 +351,4 @@ export class RunningActivity {
     if (!this.options.keepResult || !completion.ok) return undefined;
     return completion.value === undefined ? null : (completion.value as Json);
   }
-}
-
-/** Who and why, where somebody has asked for it, of this one or of one around it. */
-function factOf(cancellation: ActivityCancelledError): CancelFact | null {
-  const { by, userReason: reason } = cancellation;
-  const isSaid = by !== null || reason !== null || isByUser(cancellation);
-  return isAsked(cancellation) && isSaid ? { requestedAt: new Date(), by, reason } : null;
-}
-
-/** Whether somebody wanted it to stop, and not the clock or the process. */
-function isAsked(cancellation: ActivityCancelledError): boolean {
-  const { abortReason } = firstCause(cancellation);
-  return statusAfterAbort(abortReason) === 'cancelled' && abortReason !== 'parent';
-}
-
-function levelOf(cancellation: ActivityCancelledError): MessageLevel {
-  // A cancel is no trouble: as a warning it would look like one of the work's own.
-  return statusAfterAbort(cancellation.abortReason) === 'failed' ? 'error' : 'info';
 }

@@ -205,6 +205,8 @@ export interface ActivityStore {
 
   /** By anyone, not only by the owner: `queued → cancelled`, `running → cancelling`, with who, when and why. */
   requestCancel(id: string, cancel: CancelFact): Promise<CancelResult>;
+  /** By anyone: a running one that has been asked to stop is ended as `cancelled`, reason `forced`. False: it was not. */
+  forceEnd(id: string, endedAt: Date): Promise<boolean>;
 
   /** Null for an id that is unknown or not an id at all. */
   get(id: string): Promise<Activity | null>;

@@ -27,3 +27,17 @@ export async function writeCancelRequest(database: Database, id: string, cancel:
   const values: SqlValue[] = [...cancelValues(cancel), at, at, id];
   return (await database.change(sql, values)) === 1;
 }
+
+/**
+ * `cancelling → cancelled`, reason `forced`, by any process: its owner's later writes find an ended row.
+ * @returns true when this ended it.
+ */
+export async function writeForcedEnd(database: Database, id: string, endedAt: Date): Promise<boolean> {
+  const at = endedAt.getTime();
+  const sql =
+    `UPDATE ${database.tables.activities} SET reason = 'forced', critical_section = NULL` +
+    `, ended_at = ${database.greatest}(?, COALESCE(started_at, created_at))` +
+    `, updated_at = ${database.greatest}(?, updated_at), version = version + 1, status = 'cancelled'` +
+    ` WHERE id = ? AND cancellable = ${database.truth} AND status = 'cancelling' AND cancel_requested_at IS NOT NULL`;
+  return (await database.change(sql, [at, at, id])) === 1;
+}

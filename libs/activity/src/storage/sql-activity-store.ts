@@ -26,7 +26,7 @@ import type {
   Settlement,
   Trim,
 } from './activity-store.js';
-import { writeCancelRequest } from './cancel-request.js';
+import { writeCancelRequest, writeForcedEnd } from './cancel-request.js';
 import { claimChore } from './claim-chore.js';
 import type { Database } from './database.js';
 import { recentDurations, type DurationsOf } from './recent-durations.js';
@@ -130,6 +130,11 @@ export class SqlActivityStore implements ActivityStore {
     if (isFirst) return { outcome: activity.startedAt === null ? 'cancelled' : 'requested', activity };
     if (isFinalStatus(activity.status)) return { outcome: 'settled', activity };
     return { outcome: activity.cancellable ? 'repeated' : 'refused', activity };
+  }
+
+  async forceEnd(id: string, endedAt: Date): Promise<boolean> {
+    const stored = storedId(id);
+    return stored !== null && (await this.#connection.attempt((database) => writeForcedEnd(database, stored, endedAt)));
   }
 
   get(id: string): Promise<Activity | null> {
