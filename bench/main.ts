@@ -1,5 +1,7 @@
 // `npm run bench [-- NAME …] [--strict]`: each row is a ratio of two things measured in the same run on this machine.
+import { benchListAtScale } from './list-at-scale.js';
 import { benchLogLines } from './log-lines.js';
+import { benchPruneUnderLoad } from './prune-under-load.js';
 import { benchSchema } from './schema.js';
 import { benchTrackedCalls } from './tracked-calls.js';
 import { benchTrackedLatency } from './tracked-latency.js';
@@ -9,6 +11,8 @@ const rows: Record<string, () => Promise<boolean>> = {
   'tracked-calls': benchTrackedCalls,
   'tracked-latency': benchTrackedLatency,
   'log-lines': benchLogLines,
+  'list-at-scale': benchListAtScale,
+  'prune-under-load': benchPruneUnderLoad,
 };
 
 const args = process.argv.slice(2);
