@@ -3,7 +3,7 @@ import type { DataSourceOptions } from 'typeorm';
 import { closeStores, openStore } from '../storage/open-stores.js';
 import { describeEachDatabase, type TestDatabase } from '../support/databases.js';
 import { closeApps, trackedApp } from '../support/tracked-app.js';
-import type { ActivityStep } from 'nestjs-activity';
+import { currentActivity, type ActivityStep } from 'nestjs-activity';
 
 const HOUR = 3_600_000;
 
@@ -57,6 +57,41 @@ describeEachDatabase('the steps of an activity', (database) => {
     const { items } = await activities.list();
     expect(items[0]).toMatchObject({ step: 'compile', progress: { percent: 70 } });
     expect(items[0]).not.toHaveProperty('steps');
+  });
+
+  it('[F33] end with their work where they are given one, and its value or error reaches the caller', async () => {
+    const { activities, probe } = await trackedApp({}, { database: options });
+    const failure = new Error('no route');
+    await activities.run({ type: 'deploy' }, async (activity) => {
+      expect(await activity.step('build', () => 7)).toBe(7);
+      await expect(
+        activity.step('notify', { total: 2 }, async () => {
+          activity.progress({ current: 1 });
+          throw failure;
+        }),
+      ).rejects.toBe(failure);
+      expect(await activity.step('outer', () => activity.step('inner', async () => 'in'))).toBe('in');
+      activity.log.info('after');
+    });
+    const { id, steps, step } = await probe.only();
+    expect(steps.map(({ name, status, progress }) => [name, status, progress.percent])).toEqual([
+      ['build', 'succeeded', 100],
+      ['notify', 'failed', 50],
+      ['outer', 'succeeded', 100],
+      ['inner', 'succeeded', 100],
+    ]);
+    expect(step).toBeNull();
+    expect((await activities.messages(id))[0]).toMatchObject({ text: 'after', step: null });
+
+    const handle = await activities.start({ type: 'cancelled' });
+    const stopped = handle.step('wait', () => handle.sleep(60_000));
+    await activities.cancel(handle.id);
+    await expect(stopped).rejects.toMatchObject({ code: 'ACTIVITY_CANCELLED' });
+    await handle.cancelled();
+    expect((await probe.row(handle.id)).steps).toMatchObject([{ name: 'wait', status: 'cancelled' }]);
+    // Outside an activity the work is done all the same.
+    expect(await currentActivity().step('x', async () => 1)).toBe(1);
+    expect(currentActivity().step('x')).toBeUndefined();
   });
 
   it('[F32] have a rate and an expected end beside them, in lists too, which are gone after the end', async () => {

@@ -8,6 +8,7 @@ import type { CommandOptions } from '../output/command.options.js';
 import type { CommandResult } from '../output/run-command.js';
 import type { WriterOptions } from '../output/writer.options.js';
 import type { ProgressReport } from './progress-meter.js';
+import type { StepWork } from './step-arguments.js';
 import type { PlannedStep } from './step-list.js';
 
 /** Writes lines to the activity's log. Text is kept as it is; an Error gives its message, other values their JSON. */
@@ -37,6 +38,9 @@ export interface ActivityContext {
    * the end ends as the activity does.
    */
   step(name: string | null, options?: StepOptions): void;
+  /** The same for work that is the step: it ends with the work, as succeeded, failed or, after an abort, cancelled. */
+  step<T>(name: string, work: StepWork<T>): Promise<T>;
+  step<T>(name: string, options: StepOptions, work: StepWork<T>): Promise<T>;
   /** Announces the steps that are to come, so that the progress of the whole is known from the start. */
   steps(plan: readonly (string | PlannedStep)[]): void;
   readonly log: ActivityLogger;

@@ -81,11 +81,11 @@ export class ActivityProgress {
     return this.#noted(true, at);
   }
 
-  /** Ends the step that goes on, where it still is the one of this name. */
-  endStep(name: string, status: FinalStatus, at: Date): void {
-    if (this.step !== name) return;
+  /** Ends the step that goes on, where it still is the one of this name. @returns whether it was. */
+  endStep(name: string, status: FinalStatus, at: Date): boolean {
+    if (this.step !== name) return false;
     this.#steps.end(status, at);
-    this.#noted(true, at);
+    return this.#noted(true, at);
   }
 
   /** @returns how many were too many to be kept by name. */

@@ -1,6 +1,6 @@
 import type { Activity, Json, JsonObject, MessageLevel, MessageSource, StoredError } from '../model/activity.js';
 import type { Outcome } from '../model/outcome.js';
-import type { ActivityStatus } from '../model/statuses.js';
+import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
 import { errorText } from '../model/stored-error.js';
 import { LineRedaction } from '../output/line-redaction.js';
 import type { Redaction } from '../output/redaction.js';
@@ -180,6 +180,11 @@ export class ActivityRecord implements OutputSink {
   step(name: string | null, options: StepOptions = {}): void {
     if (this.#late('step')) return;
     if (this.#progress.begin(name === null ? null : this.#stepName(name), options, this.#now())) this.#progressed();
+  }
+
+  /** Ends the step that goes on, where it still is the one of this name. */
+  endStep(name: string, status: FinalStatus): void {
+    if (!this.#ended && this.#progress.endStep(this.#stepName(name), status, this.#now())) this.#progressed();
   }
 
   /** Announces steps that are to come. */

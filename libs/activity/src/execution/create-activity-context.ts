@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { hookBudgetOf } from '../config/cancel.options.js';
 import type { MessageLevel } from '../model/activity.js';
+import { outcomeOf } from '../model/outcome.js';
 import { errorText } from '../model/stored-error.js';
 import { ActivityOutput } from '../output/activity-output.js';
 import { abortableSleep } from './abortable-sleep.js';
@@ -8,6 +9,7 @@ import type { ActivityContext } from './activity-context.js';
 import type { ActivityRecord } from './activity-record.js';
 import type { CancelHook } from './cancel-hooks.js';
 import { sectionOf, type SectionArguments } from './critical-sections.js';
+import { stepOf, type StepArguments, type StepWork } from './step-arguments.js';
 
 /** What a context asks of its activity, beside what goes to the record. */
 export interface ActivityControl {
@@ -27,7 +29,11 @@ export function createActivityContext(record: ActivityRecord, control: ActivityC
     tracked: true,
     signal,
     progress: (report) => record.progress(report),
-    step: (name, options) => record.step(name, options),
+    step: <T>(...args: StepArguments<T>) => {
+      const { name, options, work } = stepOf(args);
+      record.step(name, options);
+      return (work && withinStep(name!, work, { record, signal })) as Promise<T>;
+    },
     steps: (plan) => record.steps(plan.map((step) => (typeof step === 'string' ? { name: step } : step))),
     log: Object.freeze({
       debug: at('debug'),
@@ -58,6 +64,22 @@ export function createActivityContext(record: ActivityRecord, control: ActivityC
     },
     run: (options, work) => control.run(options, work),
   } satisfies ActivityContext);
+}
+
+/** Whatever the work gives or throws reaches the caller untouched. */
+async function withinStep<T>(
+  name: string,
+  work: StepWork<T>,
+  { record, signal }: { record: ActivityRecord; signal: AbortSignal },
+): Promise<T> {
+  try {
+    const value = await work();
+    record.endStep(name, 'succeeded');
+    return value;
+  } catch (error) {
+    record.endStep(name, outcomeOf({ ok: false, error }, signal).status);
+    throw error;
+  }
 }
 
 /** Never throws: what an object does while it is looked at must not end the work that logs it. */

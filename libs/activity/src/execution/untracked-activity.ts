@@ -3,6 +3,7 @@ import { ActivityOutput } from '../output/activity-output.js';
 import type { ActivityContext } from './activity-context.js';
 import { abortableSleep } from './abortable-sleep.js';
 import { sectionOf, type SectionArguments } from './critical-sections.js';
+import { stepOf, type StepArguments, type StepWork } from './step-arguments.js';
 
 const ignore = (): void => undefined;
 
@@ -22,13 +23,17 @@ const output = new ActivityOutput(
   signal,
 );
 
+function doneUntracked<T>(work: StepWork<T> | undefined): Promise<T> {
+  return (work && (async () => work())()) as Promise<T>;
+}
+
 /** What `currentActivity()` gives outside an activity: everything works and nothing is kept, so libraries need no `if`. */
 export const untrackedActivity: ActivityContext = Object.freeze({
   id: NIL,
   tracked: false,
   signal,
   progress: ignore,
-  step: ignore,
+  step: <T>(...args: StepArguments<T>) => doneUntracked(stepOf(args).work),
   steps: ignore,
   log: Object.freeze({ debug: ignore, info: ignore, success: ignore, warn: ignore, error: ignore }),
   metadata: Object.freeze({ merge: ignore, get: () => ({}) }),
