@@ -14,6 +14,7 @@ const CORE = {
   output: ['config', 'model'],
   execution: ['storage', 'bus', 'output', 'config', 'model'],
   recovery: ['execution', 'storage', 'bus', 'output', 'config', 'model'],
+  capture: ['execution', 'config', 'model'],
   live: ['storage', 'bus', 'config', 'model'],
   tracking: ['execution', 'config', 'model'],
 };
@@ -21,7 +22,7 @@ const CORE = {
 /** Optional parts see of the library what its users see. */
 const OPTIONAL = [`adapters/[^/]+`, 'admin', 'testing'];
 
-const OPTIONAL_PEERS = ['@nestjs/swagger', 'better-sqlite3', 'mysql2', 'pg'];
+const OPTIONAL_PEERS = ['@nestjs/swagger', 'better-sqlite3', 'mysql2', 'pg', 'pino'];
 
 const folders = (names) => `^${SOURCE}/(${names.join('|')})/`;
 

@@ -21,6 +21,7 @@ import type { DataSource } from 'typeorm';
 import { ActivityService } from './activity.service.js';
 import { ACTIVITY_BUS, type ActivityBus } from './bus/activity-bus.js';
 import { InProcessBus } from './bus/in-process-bus.js';
+import { captureNestLogs } from './capture/log-capture.js';
 import {
   resolveModuleOptions,
   type ActivityModuleOptions,
@@ -51,6 +52,7 @@ const logger = new Logger('Activity');
 @Injectable()
 class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
   private stopTracking: (() => void) | undefined;
+  private stopCapture: (() => void) | undefined;
 
   constructor(
     @Inject(ActivityRunner) private readonly runner: ActivityRunner,
@@ -72,6 +74,8 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     readyTrackedInstances(this.discovery, this.runner);
     await this.store.open();
     this.retention.start();
+    const { captureLogs } = this.runner.settings;
+    if (captureLogs) this.stopCapture = captureNestLogs(this.runner, captureLogs);
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -80,6 +84,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
 
   async onApplicationShutdown(): Promise<void> {
     this.stopTracking?.();
+    this.stopCapture?.();
     await this.retention.stop();
     await this.store.close(CLOSE_TIMEOUT_MS);
     this.events.close();

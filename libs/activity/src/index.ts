@@ -12,6 +12,8 @@ export type {
   TrackedActivityOptions,
   TrackedCall,
 } from './config/activity.options.js';
+export type { CaptureLogsOptions } from './config/capture-logs.options.js';
+export type { RedactOption } from './config/redact.options.js';
 export type { Duration } from './config/duration.js';
 export type { RetentionLimits, RetentionOptions, RetentionRule } from './config/retention.options.js';
 export type { ActivityContext, ActivityLogger, ChildActivityOptions } from './execution/activity-context.js';
@@ -19,6 +21,7 @@ export type { ActivityListener } from './execution/activity-events.js';
 export type { ActivityHandle } from './execution/activity-handle.js';
 export type { CancelHook } from './execution/cancel-hooks.js';
 export { currentActivity } from './execution/ambient-activity.js';
+export { captureLine } from './execution/capture-line.js';
 export type { StepOptions } from './execution/activity-progress.js';
 export type { ChildrenReport, CountReport, ProgressReport } from './execution/progress-meter.js';
 export type { PlannedStep } from './execution/step-list.js';

@@ -8,6 +8,7 @@ import {
   type StoreFailurePolicy,
   type TrackedCall,
 } from './activity.options.js';
+import { captureLogs, type CaptureLogsOptions } from './capture-logs.options.js';
 import { callable, checked, duration, name, oneOf } from './check.js';
 import type { Duration } from './duration.js';
 import { redact, type RedactOption } from './redact.options.js';
@@ -65,6 +66,10 @@ export interface ActivityModuleOptions {
    */
   redact?: RedactOption;
   /**
+   * Lines of Nest's `Logger` that are written within an activity also become lines of it. Default false; true: all.
+   */
+  captureLogs?: boolean | CaptureLogsOptions;
+  /**
    * What of the ended activities is deleted, on a timer and by `prune()`. Default `{ maxAge: '30d', maxCount: 10_000 }`
    * for each scope; false keeps all.
    */
@@ -90,6 +95,7 @@ export interface ActivitySettings {
   maxMessageLength: number;
   maxMessages: number;
   redact: RedactOption;
+  captureLogs: CaptureLogsOptions | false;
   retention: Retention | false;
 }
 
@@ -135,6 +141,7 @@ const schema = v.strictObject(
       10_000,
     ),
     redact: v.optional(redact, []),
+    captureLogs: v.optional(captureLogs, false),
     retention: v.optional(retention, {}),
   },
   'must be an object',
