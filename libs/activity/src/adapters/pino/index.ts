@@ -1,0 +1,1 @@
+export { captureActivityLogs } from './capture-activity-logs.js';
