@@ -135,7 +135,8 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     {
       provide: RetentionTimer,
       inject: [ACTIVITY_SETTINGS, ACTIVITY_STORE],
-      useFactory: ({ retention }: ActivitySettings, store: ActivityStore) => new RetentionTimer(retention, store, logger),
+      useFactory: ({ retention }: ActivitySettings, store: ActivityStore) =>
+        new RetentionTimer(retention, store, logger),
     },
     { provide: APP_INTERCEPTOR, useClass: ActivityInterceptor },
     ActivityLifecycle,
