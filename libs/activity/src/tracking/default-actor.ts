@@ -32,7 +32,8 @@ function holdersOf(request: unknown, context: ExecutionContext | undefined): unk
       return [request, memberOf(request, 'data'), memberOf(request, 'request')];
     case 'graphql': {
       const shared = context.getArgByIndex<unknown>(2);
-      return [request, shared, memberOf(shared, 'extra')];
+      const connection = memberOf(shared, 'req');
+      return [request, shared, memberOf(shared, 'extra'), connection, memberOf(connection, 'extra')];
     }
     default:
       return [request];

@@ -15,8 +15,8 @@ interface HttpRequest {
 }
 
 interface GraphqlContext {
-  req?: unknown;
-  request?: unknown;
+  req?: GraphqlContext;
+  request?: GraphqlContext;
   extra?: { request?: unknown };
 }
 
@@ -30,10 +30,11 @@ export function requestOf(context: ExecutionContext): unknown {
     case 'rpc':
       return context.switchToRpc().getContext<unknown>();
     case 'graphql': {
-      // (root, args, context, info): by convention of Nest's drivers the context holds the request; with graphql-ws,
-      // that of the connection.
+      // (root, args, context, info): by convention of Nest's drivers the context holds the request, and of an operation
+      // over graphql-ws its connection, which was a request once.
       const graphql = context.getArgByIndex<GraphqlContext | undefined>(2);
-      return graphql?.req ?? graphql?.request ?? graphql?.extra?.request ?? graphql;
+      const request = graphql?.req ?? graphql?.request ?? graphql;
+      return request?.extra?.request ?? request;
     }
     default:
       return undefined;
