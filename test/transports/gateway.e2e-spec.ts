@@ -171,7 +171,7 @@ afterEach(async () => {
   await closeApps();
 });
 
-describe('a WebSocket gateway', () => {
+describe('[C46] a WebSocket gateway', () => {
   it('has one activity for each message, with its origin and the user of the connection or of a guard', async () => {
     const { connect, probe } = await greeting();
     const ada = await connect('ada');

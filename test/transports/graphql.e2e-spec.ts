@@ -193,7 +193,7 @@ async function greetingApp(
   };
 }
 
-describe('a GraphQL resolver', () => {
+describe('[C46] a GraphQL resolver', () => {
   it('is one activity for a query and for a mutation, with the user of the request', async () => {
     const { query, probe } = await greetingApp();
     expect(await query('{ greeting(name: "Bob") { text } }', 'ada')).toEqual({

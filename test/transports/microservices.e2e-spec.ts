@@ -279,7 +279,7 @@ function suite(wire: Wire): void {
   });
 }
 
-describe('messages over TCP', () => {
+describe('[C46] messages over TCP', () => {
   suite({
     options: () => ({ transport: Transport.TCP, options: { host: '127.0.0.1', port: 0 } }),
     ready: async (service) => {

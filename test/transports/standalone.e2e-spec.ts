@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { DataSourceOptions } from 'typeorm';
+import { describeEachDatabase } from '../support/databases.js';
+import { closeApps, databaseFile, trackedApp } from '../support/tracked-app.js';
+
+/** A process that compiles the library first: seconds alone, more beside other suites. */
+const PATIENCE_MS = 120_000;
+
+afterEach(closeApps);
+
+/** Runs a program of `standalone/` to its own end. */
+function runToItsEnd(
+  program: string,
+  database: DataSourceOptions,
+  args: string[] = [],
+): Promise<{ exitCode: unknown; stdout: string; stderr: string }> {
+  const file = fileURLToPath(new URL(`standalone/${program}`, import.meta.url));
+  const env = { ...process.env, DATABASE: JSON.stringify(database), OPERATOR: 'ada' };
+  return new Promise((resolve) => {
+    // Not all of tsx: its own `require` would give nest-commander, which is CommonJS, a second copy of Nest.
+    execFile(process.execPath, ['--import', 'tsx/esm', file, ...args], { env }, (error, stdout, stderr) =>
+      resolve({ exitCode: error ? error.code : 0, stdout, stderr }),
+    );
+  });
+}
+
+describeEachDatabase('a standalone application', (database) => {
+  it(
+    'tracks methods and `run()`, writes all when it is closed, and its process ends by itself',
+    async () => {
+      const { options } = await database.create(import.meta.url);
+      const { exitCode, stdout, stderr } = await runToItsEnd('app.ts', options);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringContaining('marker ') as string });
+      expect(stderr).not.toContain('Error');
+      const said = JSON.parse(stdout.split('marker ')[1]!) as { report: string; value: number; id: string };
+      expect(said.value).toBe(7);
+      const { probe } = await trackedApp({}, { database: options });
+      expect(await probe.rows()).toMatchObject([
+        {
+          id: said.report,
+          type: 'report',
+          status: 'succeeded',
+          actor: { id: 'the nightly script' },
+          origin: { kind: null, label: 'Reports.build' },
+          latestMessage: 'building',
+        },
+        { type: 'run', status: 'succeeded', actor: { id: 'ops' }, latestMessage: 'running' },
+        { id: said.id, type: 'left over', status: 'interrupted', reason: 'shutdown' },
+      ]);
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('a command line of nest-commander', () => {
+  it(
+    'has an activity for each run of a command, keeps its exit code, and ends by itself',
+    async () => {
+      const options: DataSourceOptions = { type: 'better-sqlite3', database: databaseFile() };
+      expect(await runToItsEnd('cli.ts', options, ['import', 'contacts.csv'])).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringContaining('imported 3') as string,
+      });
+      expect(await runToItsEnd('cli.ts', options, ['import', 'missing.csv'])).toMatchObject({
+        exitCode: 3,
+        stderr: expect.stringContaining('there is no missing.csv') as string,
+      });
+      const { probe } = await trackedApp({}, { database: options });
+      const [first, read, second, missed] = await probe.rows();
+      expect(first).toMatchObject({
+        type: 'import',
+        status: 'succeeded',
+        actor: { id: 'ada' },
+        resource: { type: 'file', id: 'contacts.csv' },
+        origin: { kind: 'cli', label: 'ImportCommand.run' },
+      });
+      expect(read).toMatchObject({ type: 'import.file', parentId: first!.id, latestMessage: 'reading contacts.csv' });
+      expect(second).toMatchObject({ type: 'import', status: 'failed', reason: 'error' });
+      expect(missed).toMatchObject({ type: 'import.file', status: 'failed', parentId: second!.id });
+    },
+    PATIENCE_MS,
+  );
+});
