@@ -81,11 +81,8 @@ describe('an event listener', () => {
     // The emitter does not wait for a listener that is `async`.
     await allListened(probe);
     const rows = await probe.rows();
-    expect(rows.map(({ type, status, actor, parentId }) => [type, status, actor, parentId]).toSorted()).toEqual([
-      ['audit', 'succeeded', null, null],
-      ['invoice', 'succeeded', null, null],
-      ['mail', 'succeeded', null, null],
-    ]);
+    expect(rows.map(({ type }) => type).toSorted()).toEqual(['audit', 'invoice', 'mail']);
+    for (const row of rows) expect(row).toMatchObject({ status: 'succeeded', actor: null, parentId: null });
     const byType = Object.fromEntries(rows.map((row) => [row.type, row]));
     expect(byType.mail).toMatchObject({
       resource: { type: 'order', id: '7' },

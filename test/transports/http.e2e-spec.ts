@@ -1,4 +1,16 @@
-import { Catch, Controller, Get, Injectable, Param, Post, UseGuards, type ExceptionFilter } from '@nestjs/common';
+import {
+  Catch,
+  Controller,
+  Get,
+  Injectable,
+  Param,
+  Post,
+  UseGuards,
+  type CallHandler,
+  type CanActivate,
+  type ExceptionFilter,
+  type NestInterceptor,
+} from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import {
   ActivityService,
@@ -8,6 +20,7 @@ import {
   type ActivityContext,
 } from 'nestjs-activity';
 import { ActivityExceptionFilter } from 'nestjs-activity/admin';
+import { tap, type Observable } from 'rxjs';
 import supertest from 'supertest';
 import { closeApps, trackedApp, type HttpKind } from '../support/tracked-app.js';
 import { usersOfRequests } from './known-users.js';
@@ -70,12 +83,29 @@ function agentOf(request: unknown): string {
   return (request as { headers: Record<string, string> }).headers['user-agent']!;
 }
 
+/** Whoever stands around a handler, and whether there was an activity for it. */
+const seen: [who: string, tracked: boolean][] = [];
+const look = (who: string): void => void seen.push([who, currentActivity().tracked]);
+
 @Catch(RangeError)
-class SeesNothing implements ExceptionFilter {
-  static seen: boolean | undefined;
+class LookingFilter implements ExceptionFilter {
   catch(error: RangeError): never {
-    SeesNothing.seen = currentActivity().tracked;
+    look('filter');
     throw error;
+  }
+}
+
+class LookingGuard implements CanActivate {
+  canActivate(): boolean {
+    look('guard');
+    return true;
+  }
+}
+
+class LookingInterceptor implements NestInterceptor {
+  intercept(_context: unknown, next: CallHandler): Observable<unknown> {
+    look('interceptor before');
+    return next.handle().pipe(tap({ error: () => look('interceptor after') }));
   }
 }
 
@@ -123,14 +153,25 @@ describe.each<HttpKind>(['express', 'fastify'])('over HTTP, with %s', (http) => 
     ]);
   });
 
-  it("an error is the caller's as without tracking, and a filter sees no activity", async () => {
-    SeesNothing.seen = undefined;
+  it("an error is the caller's as without tracking, and guards, interceptors and filters see no activity", async () => {
+    seen.length = 0;
     const { app, probe } = await trackedApp(
-      { ...module, providers: [Reports, { provide: APP_FILTER, useClass: SeesNothing }] },
-      { http },
+      { ...module, providers: [Reports, { provide: APP_FILTER, useClass: LookingFilter }] },
+      {
+        http,
+        configure: (application) => {
+          application.useGlobalGuards(new LookingGuard());
+          application.useGlobalInterceptors(new LookingInterceptor());
+        },
+      },
     );
     await supertest(app.getHttpServer()).post('/reports/tracked/bad').expect(500);
-    expect(SeesNothing.seen).toBe(false);
+    expect(Object.fromEntries(seen)).toEqual({
+      guard: false,
+      'interceptor before': false,
+      'interceptor after': false,
+      filter: false,
+    });
     expect(await probe.only()).toMatchObject({ status: 'failed', reason: 'error', error: { name: 'RangeError' } });
   });
 

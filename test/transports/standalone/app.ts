@@ -32,7 +32,7 @@ const value = await activities.run({ type: 'run', actor: 'ops' }, ({ log }) => {
   return 7;
 });
 // Nobody waits for this one: the application stops while it runs.
-const { id } = await activities.runInBackground({ type: 'left over' }, ({ sleep }) => sleep(60_000));
+const { id } = await activities.runInBackground({ type: 'left over' }, (activity) => activity.sleep(60_000));
 await app.close();
 process.stdout.write(`\nmarker ${JSON.stringify({ report, value, id })}\n`);
 // Neither `process.exit()` nor a signal: a handle that is left would keep the process alive.
