@@ -322,11 +322,15 @@ describe('a GraphQL subscription over graphql-ws', () => {
     expect(generatorEnded).toBe(true);
   });
 
-  it('is told of a cancel in mid-run', async () => {
+  it.each([
+    ['slow', 'a generator'],
+    ['names', 'a subscription of a bus, which knows nothing of signals'],
+  ])('is told of a cancel in mid-run: %s, %s', async (type) => {
     const { subscriber, probe, activities } = await greetingApp();
-    const values = subscriber().iterate({ query: 'subscription { slow }' });
-    const first = values.next();
-    const { id } = await probe.started('slow');
+    const query = type === 'slow' ? 'subscription { slow }' : 'subscription { named }';
+    const first = subscriber().iterate({ query }).next();
+    const { id } = await probe.started(type);
+    if (type === 'names') await whenSubscribed();
     await activities.cancel(id, { by: 'grace' });
     expect(await answerOf(first)).toContain('cancelled by grace');
     expect(await probe.settled(id)).toMatchObject({ status: 'cancelled', reason: 'user' });

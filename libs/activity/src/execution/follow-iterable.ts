@@ -64,8 +64,9 @@ export function followAsyncIterable(
   });
 }
 
-function bound(iterator: AsyncIterator<unknown>): AsyncIterator<unknown> {
+function bound(iterator: AsyncIterator<unknown> & { [Symbol.toStringTag]?: string }): AsyncIterator<unknown> {
   return {
+    ...{ [Symbol.toStringTag]: iterator[Symbol.toStringTag] },
     next: iterator.next.bind(iterator),
     return: iterator.return?.bind(iterator),
     throw: iterator.throw?.bind(iterator),

@@ -83,7 +83,9 @@ export class FollowedIterator<T> implements AsyncGenerator<T> {
     this.#taken = taken;
     try {
       const result = await Promise.race([taken, activity.whenForced]);
-      if (result.done) await this.#end(begun, { ok: true, value: result.value });
+      // The end of a generator is its own. Another iterator, a subscription of a bus say, has ended since it was closed.
+      const isClosed = this.#closing !== undefined && !isGenerator(source);
+      if (result.done && !isClosed) await this.#end(begun, { ok: true, value: result.value });
       else if (activity.signal.aborted) {
         await this.#closing;
         throw activity.signal.reason;
@@ -139,4 +141,9 @@ export class FollowedIterator<T> implements AsyncGenerator<T> {
     if (untold) throw untold.error;
     return { done: true, value: undefined };
   }
+}
+
+/** By its tag, which copies of its methods keep. */
+function isGenerator(iterator: AsyncIterator<unknown> & { [Symbol.toStringTag]?: string }): boolean {
+  return iterator[Symbol.toStringTag] === 'AsyncGenerator';
 }
