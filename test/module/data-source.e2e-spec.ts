@@ -16,7 +16,14 @@ async function tablesOf(dataSource: DataSource): Promise<string[]> {
 }
 
 describe('[C49] the data source', () => {
-  const tables = ['activities', 'activity_chores', 'activity_messages', 'activity_migrations', 'activity_owners'];
+  const tables = [
+    'activities',
+    'activity_chores',
+    'activity_keys',
+    'activity_messages',
+    'activity_migrations',
+    'activity_owners',
+  ];
 
   it.each([
     ['forRoot', ActivityModule.forRoot({ dataSource: 'audit' })],

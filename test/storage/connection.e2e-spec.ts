@@ -54,9 +54,10 @@ describeEachDatabase('the tracker', (database) => {
     expect(queries).toEqual([]);
     expect(await tablesOf(app)).toEqual([
       'activities',
+      'activity_chores',
+      'activity_keys',
       'activity_messages',
       'activity_migrations',
-      'activity_chores',
       'activity_owners',
       'notes',
     ]);
@@ -70,6 +71,7 @@ describeEachDatabase('the tracker', (database) => {
     expect(await tablesOf(app)).toEqual(
       expect.arrayContaining([
         'ops_activities',
+        'ops_activity_keys',
         'ops_activity_messages',
         'ops_activity_migrations',
         'ops_activity_chores',

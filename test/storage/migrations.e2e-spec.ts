@@ -3,6 +3,7 @@ import { DataSource, type DataSourceOptions, type MigrationInterface, type Query
 import {
   ACTIVITY_COLUMNS,
   CHORE_COLUMNS,
+  KEY_COLUMNS,
   MESSAGE_COLUMNS,
   OWNER_COLUMNS,
 } from '../../libs/activity/src/storage/activity-entities.js';
@@ -17,6 +18,7 @@ import { BootProcesses } from './processes/boot-processes.js';
 const names = [
   'CreateActivityTables1795593600000',
   'IndexActivityLists1795593660000',
+  'CreateActivityKeys1795593720000',
   'AddProgressDetails1795593780000',
   'AddCriticalSection1795593840000',
   'AddChores1795593900000',
@@ -48,6 +50,7 @@ describeEachDatabase('the schema', (database) => {
       activity_messages: MESSAGE_COLUMNS,
       activity_owners: OWNER_COLUMNS,
       activity_chores: CHORE_COLUMNS,
+      activity_keys: KEY_COLUMNS,
     })) {
       const table = await runner.getTable(name);
       const found = table!.columns.map((column) => [column.name, column.isNullable, column.isPrimary]);

@@ -1,5 +1,5 @@
 import type { ActivityBus } from './bus/activity-bus.js';
-import { checkActivityOptions, type ActivityOptions } from './config/activity.options.js';
+import { checkActivityOptions, type ActivityOptions, type CheckedActivityOptions } from './config/activity.options.js';
 import { checkCancelOptions, type CancelOptions } from './config/cancel.options.js';
 import { toMilliseconds, type Duration } from './config/duration.js';
 import { createActivityHandle, type ActivityHandle } from './execution/activity-handle.js';
@@ -39,6 +39,16 @@ export interface ServiceParts {
   events: ActivityEvents;
 }
 
+/** What is settled by hand has no result that a second call could be given. */
+function refuseSharing(where: string, { exclusive, idempotencyKey }: CheckedActivityOptions): void {
+  const problems: string[] = [];
+  if (exclusive?.onConflict === 'join') {
+    problems.push("`exclusive.onConflict` is \"join\": it must be 'reject', 'queue' or 'supersede' here, or use `run`");
+  }
+  if (typeof idempotencyKey === 'string') problems.push('`idempotencyKey` is not allowed here: use `run`');
+  if (problems.length > 0) throw new ActivityOptionError(where, problems);
+}
+
 /** Runs, watches, cancels and lists activities. Inject it anywhere: `ActivityModule` is global. */
 export class ActivityService {
   readonly #parts: ServiceParts;
@@ -69,7 +79,9 @@ export class ActivityService {
 
   /** Starts an activity that is settled by hand: `handle.succeed()`, `fail(error)`, `settle(error?)`. Waits for its slot. */
   async start(options: ActivityOptions): Promise<ActivityHandle> {
-    const activity = await this.#parts.runner.begin(await this.#request(options));
+    const request = await this.#request(options);
+    refuseSharing('start()', request.options);
+    const activity = await this.#parts.runner.begin(request);
     return createActivityHandle(activity, options.keepResult ?? false);
   }
 

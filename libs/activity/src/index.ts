@@ -4,7 +4,9 @@ export { CANCEL_WAITS, type CancelHookOptions, type CancelOptions, type CancelWa
 export type { ActivityModuleOptions, ActorCall, MigrationPolicy } from './config/activity-module.options.js';
 export type {
   ActivityOptions,
+  ConflictPolicy,
   DisconnectPolicy,
+  ExclusiveOptions,
   LimitOptions,
   OfCall,
   ReturnShape,
@@ -60,6 +62,7 @@ export {
   type CancelRequest,
 } from './model/cancellation.js';
 export * from './model/errors.js';
+export * from './model/key-errors.js';
 export type { ActivityEvent, ActivityEventName } from './model/events.js';
 export type { ChosenReason, OutcomeChoices } from './model/outcome.js';
 export { ABORT_REASONS, ACTIVITY_REASONS, type AbortReason, type ActivityReason } from './model/reasons.js';

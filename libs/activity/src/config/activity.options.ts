@@ -12,6 +12,21 @@ export interface LimitOptions {
   max: number;
 }
 
+/** What becomes of a call whose key another activity has: see `ExclusiveOptions`. */
+export const CONFLICT_POLICIES = ['reject', 'queue', 'join', 'supersede'] as const;
+export type ConflictPolicy = (typeof CONFLICT_POLICIES)[number];
+
+/** At most one activity with the same `key` runs at once, in its scope, whatever its type and in whichever process. */
+export interface ExclusiveOptions {
+  /** 1–191 characters. */
+  key: string;
+  /**
+   * `reject` (default): an `ActivityConflictError` that names the holder. `queue`: wait for the holder's end. `join`: the
+   * holder's own result, without a second run. `supersede`: cancel the holder, then run.
+   */
+  onConflict?: ConflictPolicy;
+}
+
 /** What the tracker does when the store cannot record a start: run the work all the same, or refuse it. */
 export type StoreFailurePolicy = 'run' | 'reject';
 
@@ -40,6 +55,13 @@ export interface ActivityOptions {
   /** How long it may wait for a slot; then it fails with `queue_timeout`. Default: no limit. */
   queueTimeout?: Duration;
   limit?: LimitOptions;
+  /** Only one at a time; text is taken as the key. */
+  exclusive?: string | ExclusiveOptions | null;
+  /**
+   * Only once: a second run with the same key (of the same scope, actor and type) gets the first one's result. 1–191
+   * characters. The key is known as long as its row.
+   */
+  idempotencyKey?: string | null;
   /** How long work may go on after its signal has aborted, before the row is settled without it. Default 30 s. */
   cancelGrace?: Duration;
   /**
@@ -91,6 +113,8 @@ export interface TrackedActivityOptions {
   timeout?: OfCall<Duration | undefined>;
   queueTimeout?: OfCall<Duration | undefined>;
   limit?: OfCall<LimitOptions | undefined>;
+  exclusive?: OfCall<string | ExclusiveOptions | null | undefined>;
+  idempotencyKey?: OfCall<string | null | undefined>;
   cancelGrace?: Duration;
   cancellable?: boolean;
   outcomes?: OutcomeChoices;
@@ -120,6 +144,23 @@ const activityId = v.pipe(
 );
 
 const limit = v.strictObject({ key: name(191), max: positiveInteger }, 'must be { key, max }');
+const exclusiveKey = name(191);
+const exclusive = v.pipe(
+  v.lazy((input): v.GenericSchema =>
+    typeof input === 'string'
+      ? exclusiveKey
+      : v.strictObject(
+          { key: exclusiveKey, onConflict: v.optional(oneOf(CONFLICT_POLICIES)) },
+          'must be a key, or { key, onConflict? }',
+        ),
+  ),
+  v.transform((value): Required<ExclusiveOptions> => {
+    const given = value as string | ExclusiveOptions;
+    return typeof given === 'string' ? { key: given, onConflict: 'reject' } : { onConflict: 'reject', ...given };
+  }),
+);
+/** Also of the headers `Operation-Id` and `Idempotency-Key`. */
+export const idempotencyKey = name(191);
 export const actor = v.custom<Actor | string>(
   (value) => isName(value) || (typeof value === 'object' && value !== null && isName((value as Actor).id)),
   'must be { id, name? } with a non-empty text id, or that id',
@@ -164,6 +205,8 @@ export const activityOptionEntries = {
   timeout: v.optional(duration),
   queueTimeout: v.optional(duration),
   limit: v.optional(limit),
+  exclusive: v.nullish(exclusive),
+  idempotencyKey: v.nullish(idempotencyKey),
   cancelGrace: v.optional(duration),
   cancellable: v.optional(truth),
   outcomes: v.optional(outcomes),
@@ -200,6 +243,8 @@ const trackedActivityOptions = v.strictObject(
     timeout: ofCall(perCall.timeout),
     queueTimeout: ofCall(perCall.queueTimeout),
     limit: ofCall(perCall.limit),
+    exclusive: ofCall(perCall.exclusive),
+    idempotencyKey: ofCall(perCall.idempotencyKey),
     cancelGrace: perCall.cancelGrace,
     cancellable: perCall.cancellable,
     outcomes: perCall.outcomes,

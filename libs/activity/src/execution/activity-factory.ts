@@ -1,4 +1,5 @@
 import type { ActivitySettings } from '../config/activity-module.options.js';
+import type { CheckedActivityOptions } from '../config/activity.options.js';
 import { toActor, toResource } from '../model/activity.js';
 import { errorText } from '../model/stored-error.js';
 import { newActivityId } from '../storage/activity-id.js';
@@ -53,7 +54,7 @@ export function createRunningActivity(
       timeout: options.timeout ?? settings.timeout,
       cancelGrace: options.cancelGrace ?? settings.cancelGrace,
       settleTimeout: settings.startTimeout,
-      keepResult: options.keepResult ?? false,
+      keepResult: standsForOthers(options) ? 'faithfully' : (options.keepResult ?? false),
       outcomes: options.outcomes,
     },
     listener,
@@ -61,6 +62,11 @@ export function createRunningActivity(
   if (parent) activity.followParent(parent);
   if (options.signal) activity.follow(options.signal);
   return activity;
+}
+
+/** Its result may be given to another call. */
+function standsForOthers({ exclusive, idempotencyKey }: CheckedActivityOptions): boolean {
+  return typeof idempotencyKey === 'string' || exclusive?.onConflict === 'join';
 }
 
 function failuresOf(id: string, listener: RunningActivityListener) {

@@ -5,6 +5,7 @@ import { errorText } from '../model/stored-error.js';
 import { LineRedaction } from '../output/line-redaction.js';
 import type { Redaction } from '../output/redaction.js';
 import type { LogSource, OutputLine, OutputSink } from '../output/activity-output.js';
+import type { KeyClaim } from '../storage/activity-keys.js';
 import type {
   ActivityIdentity,
   ActivityStore,
@@ -130,13 +131,23 @@ export class ActivityRecord implements OutputSink {
 
   /** Writes the first row. Rejects when the store refuses it for good; waits as long as the store is away. */
   begin(status: 'queued' | 'running'): Promise<void> {
-    this.#status = status;
-    if (status === 'running') this.#startedAt = this.identity.createdAt;
-    const row: NewActivity = { ...this.identity, ...this.#owner, status, startedAt: this.#startedAt };
-    return this.#store.insert(row).catch((error: unknown) => {
+    return this.#store.insert(this.#firstRow(status)).catch((error: unknown) => {
       this.#lost = true;
       throw error;
     });
+  }
+
+  /**
+   * Writes the first row together with the keys that it takes, all or nothing.
+   * @param isWanted  false: it is not tried again.
+   * @returns false when somebody else has one of the keys; then nothing is written.
+   */
+  beginWithKeys(
+    status: 'queued' | 'running',
+    keys: readonly KeyClaim[],
+    { isWanted }: { isWanted: () => boolean },
+  ): Promise<boolean> {
+    return this.#store.claim(this.#firstRow(status), keys, { isWanted });
   }
 
   /** `queued → running`. A lost race means that the waiting activity was cancelled meanwhile. */
@@ -355,6 +366,17 @@ export class ActivityRecord implements OutputSink {
       ownerId: this.#owner.ownerId,
       version: this.#version,
     };
+  }
+
+  /** Whether a result would not be kept as it is, since it has secrets. */
+  isMasked(result: Json): boolean {
+    return JSON.stringify(this.#redaction.value(result)) !== JSON.stringify(result);
+  }
+
+  #firstRow(status: 'queued' | 'running'): NewActivity {
+    this.#status = status;
+    this.#startedAt = status === 'running' ? this.identity.createdAt : null;
+    return { ...this.identity, ...this.#owner, status, startedAt: this.#startedAt };
   }
 
   #started(startedAt: Date, result: CasResult): CasResult {

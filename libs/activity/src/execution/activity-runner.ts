@@ -7,12 +7,13 @@ import type { ActivityStore, CasResult } from '../storage/activity-store.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityEvents } from './activity-events.js';
 import { createRunningActivity } from './activity-factory.js';
-import { Admission } from './admission.js';
+import { Admission, hasKeys } from './admission.js';
 import { ambientActivity, withinActivity } from './ambient-activity.js';
 import type { ConcurrencyLimiter } from './concurrency-limiter.js';
 import { finishLate } from './finish-late.js';
 import { followResult } from './follow-result.js';
 import { LogMemory } from './log-memory.js';
+import type { JoinedRun } from './joined-run.js';
 import type { RunRequest } from './run-request.js';
 import { RunningActivities } from './running-activities.js';
 import type { RunningActivity, RunningActivityListener } from './running-activity.js';
@@ -68,8 +69,20 @@ export class ActivityRunner {
    * (a stream, say) is followed to its end.
    * @throws what `begin` throws, and the signal's reason when the body ignored it for longer than the grace.
    */
-  async run<T>(request: RunRequest, body: (activity: ActivityContext) => T | PromiseLike<T>): Promise<T> {
-    const activity = await this.begin(request);
+  run<T>(request: RunRequest, body: (activity: ActivityContext) => T | PromiseLike<T>): Promise<T> {
+    if (!hasKeys(request.options)) return this.#run(request, body);
+    // What the run comes to must be there for others before the run itself begins.
+    let tell!: (outcome: Promise<T>) => void;
+    const outcome = new Promise<T>((resolve) => (tell = resolve));
+    outcome.catch(() => undefined);
+    const run = this.#run({ ...request, ...(request.isShared === false ? {} : { outcome }) }, body);
+    tell(run);
+    return run;
+  }
+
+  async #run<T>(request: RunRequest, body: (activity: ActivityContext) => T | PromiseLike<T>): Promise<T> {
+    const activity = await this.#enter(request);
+    if ('outcome' in activity) return (await activity.outcome()) as T;
     const work = withinActivity(activity, async () => body(activity.context));
     let value: T;
     try {
@@ -90,9 +103,12 @@ export class ActivityRunner {
     request: RunRequest,
     body: (activity: ActivityContext) => T | PromiseLike<T>,
   ): Promise<{ id: string; signal: AbortSignal; done: Promise<T> }> {
-    let tellRecorded!: (activity: RunningActivity) => void;
-    const recorded = new Promise<RunningActivity>((resolve) => (tellRecorded = resolve));
-    const done = this.run({ ...request, onRecorded: tellRecorded }, body);
+    let tellRecorded!: (activity: { id: string; signal: AbortSignal }) => void;
+    const recorded = new Promise<{ id: string; signal: AbortSignal }>((resolve) => (tellRecorded = resolve));
+    // One that another stands for is there as that one.
+    const onJoined = ({ activityId, signal = new AbortController().signal }: JoinedRun): void =>
+      tellRecorded({ id: activityId, signal });
+    const done = this.run({ ...request, onRecorded: tellRecorded, onJoined }, body);
     done.catch(() => undefined);
     // A start that is refused rejects `done` before anything is recorded.
     const activity = await Promise.race([recorded, done.then(() => recorded)]);
@@ -104,9 +120,26 @@ export class ActivityRunner {
    * activity, then `finish`es it.
    * @throws {ActivityShutDownError} while the application stops; {ActivityQueueTimeoutError} no slot came in time;
    *   {ActivityStoreError} the start could not be recorded and the policy is `reject`; the signal's reason when the
-   *   activity was aborted before its body.
+   *   activity was aborted before its body; for its keys {ActivityConflictError}, {ActivityKeyReusedError},
+   *   {ActivityResultUnavailableError}, {ActivityFailedError}.
    */
   async begin(request: RunRequest): Promise<RunningActivity> {
+    const activity = await this.#enter(request);
+    // Only `run` offers what its run comes to, so only a call of `run` is ever joined to another.
+    if ('outcome' in activity) throw new TypeError('An activity that is begun by hand was joined to another.');
+    return activity;
+  }
+
+  async #enter(request: RunRequest): Promise<RunningActivity | { outcome: () => Promise<unknown> }> {
+    try {
+      return await this.#admit(request);
+    } catch (error) {
+      request.onRefused?.(error);
+      throw error;
+    }
+  }
+
+  async #admit(request: RunRequest): Promise<RunningActivity | { outcome: () => Promise<unknown> }> {
     const parent = this.#parentOf(request);
     // What runs may finish while the application stops, with all that it takes to finish.
     if (this.#stopping && !(parent && this.running.get(parent.id) === parent))
@@ -120,7 +153,11 @@ export class ActivityRunner {
     this.running.add(activity);
     request.onCreated?.(activity);
     try {
-      await this.#admission.admit(activity, request);
+      const joined = await this.#admission.admit(activity, request);
+      if (joined) {
+        request.onJoined?.(joined);
+        return { outcome: () => joined.outcome(activity.signal).finally(() => activity.release()) };
+      }
     } catch (error) {
       activity.release();
       throw error;

@@ -1,5 +1,6 @@
 import type { CheckedActivityOptions, StoreFailurePolicy } from '../config/activity.options.js';
 import type { ActivitySettings } from '../config/activity-module.options.js';
+import type { ActivityBus } from '../bus/activity-bus.js';
 import { ActivityQueueTimeoutError, ActivityStoreError } from '../model/errors.js';
 import { outcomeOf } from '../model/outcome.js';
 import { isFinalStatus } from '../model/statuses.js';
@@ -8,6 +9,9 @@ import type { ActivityStore, CasResult } from '../storage/activity-store.js';
 import type { ActivityEvents } from './activity-events.js';
 import { withinTime } from './bounded-wait.js';
 import type { ConcurrencyLimiter, LimiterPlace } from './concurrency-limiter.js';
+import type { JoinedRun } from './joined-run.js';
+import { KeyAdmission } from './key-admission.js';
+import { aloneText } from './key-holder-facts.js';
 import { whenAborted } from './linked-signal.js';
 import { afterDelay } from './long-timeout.js';
 import type { RunRequest } from './run-request.js';
@@ -16,6 +20,7 @@ import type { RunningActivity } from './running-activity.js';
 export interface AdmissionParts {
   settings: ActivitySettings;
   store: ActivityStore;
+  bus: ActivityBus;
   limiter: ConcurrencyLimiter;
   events: ActivityEvents;
   logger: { warn(text: string): void; log(text: string): void };
@@ -25,18 +30,22 @@ export interface AdmissionParts {
 export class Admission {
   #storeIsAway = false;
 
-  constructor(private readonly parts: AdmissionParts) {}
+  readonly #keys: KeyAdmission;
+
+  constructor(private readonly parts: AdmissionParts) {
+    this.#keys = new KeyAdmission(parts);
+  }
 
   /**
-   * Resolves when the body may be called; otherwise the activity has been settled.
+   * Resolves when the body may be called; otherwise the activity has been settled. With a joined run, another activity
+   * stands for the call: nothing is written of this one.
    * @throws {ActivityQueueTimeoutError} no slot came in time; {ActivityStoreError} the start could not be recorded and
    *   the policy is `reject`; the signal's reason when the activity was aborted before its body.
    */
-  async admit(activity: RunningActivity, { options, notes, onRecorded }: RunRequest): Promise<void> {
-    const place = options.limit
-      ? this.parts.limiter.enter({ ...options.limit, activityId: activity.id, ancestorIds: activity.ancestorIds })
-      : undefined;
-    if (place) activity.hold(place);
+  async admit(activity: RunningActivity, request: RunRequest): Promise<JoinedRun | undefined> {
+    const { options, notes, onRecorded } = request;
+    if (hasKeys(options)) return this.#admitWithKeys(activity, request);
+    const place = this.#enterLimit(activity, options);
     const startsAtOnce = (place?.granted ?? true) && !activity.signal.aborted;
     await this.#recordStart(activity, startsAtOnce ? 'running' : 'queued', options.onStoreFailure);
     onRecorded?.(activity);
@@ -45,12 +54,71 @@ export class Admission {
     if (place && !startsAtOnce && !activity.signal.aborted) await this.#waitForSlot(activity, place, options);
     await activity.whenNoCancelIsPending();
     await refuseIfAborted(activity);
+    return undefined;
+  }
+
+  /** The key first, then the slot: nobody holds a slot while it waits for a key. */
+  async #admitWithKeys(activity: RunningActivity, request: RunRequest): Promise<JoinedRun | undefined> {
+    const { options, notes, onRecorded } = request;
+    const start = await this.#keys.enter({ activity, request });
+    if ('outcome' in start) return start;
+    const { status } = start;
+    if (!start.recorded) await this.#recordStart(activity, status, options.onStoreFailure, start.alone);
+    onRecorded?.(activity);
+    for (const note of notes ?? []) activity.record.message('warn', note, 'activity');
+    if (start.alone) activity.record.message('warn', aloneText(keyOf(options)), 'activity');
+    this.parts.events.emit(status === 'running' ? 'started' : 'queued', activity.record.snapshot());
+    const queueTimeout = options.queueTimeout ?? this.parts.settings.queueTimeout;
+    const giveUpAt = queueTimeout === undefined ? undefined : performance.now() + queueTimeout;
+    if (start.wait && !activity.signal.aborted) await this.#waitForKey(activity, start.wait, options);
+    if (status === 'queued' && !activity.signal.aborted) {
+      const place = this.#enterLimit(activity, options);
+      const left = giveUpAt === undefined ? undefined : Math.max(0, giveUpAt - performance.now());
+      if (place && !place.granted) await this.#waitForSlot(activity, place, options, left);
+      else await this.#start(activity);
+    }
+    await activity.whenNoCancelIsPending();
+    await refuseIfAborted(activity);
+    return undefined;
+  }
+
+  async #waitForKey(
+    activity: RunningActivity,
+    wait: (signal: AbortSignal) => Promise<void>,
+    options: CheckedActivityOptions,
+  ): Promise<void> {
+    const queueTimeout = options.queueTimeout ?? this.parts.settings.queueTimeout;
+    const enough = new AbortController();
+    const stopListening = whenAborted(activity.signal, () => enough.abort());
+    try {
+      const whenHeld = wait(enough.signal).then(() => true);
+      if (queueTimeout === undefined || (await withinTime(whenHeld, queueTimeout, false))) return void (await whenHeld);
+      const error = new ActivityQueueTimeoutError(activity.id, queueTimeout, options.exclusive!.key, {
+        waitedFor: 'exclusive',
+      });
+      await activity.refuse({ status: 'failed', reason: 'queue_timeout' }, error);
+      throw error;
+    } catch (error) {
+      await activity.refuse({ status: 'failed', reason: 'error' }, error);
+      throw error;
+    } finally {
+      stopListening();
+      enough.abort();
+    }
+  }
+
+  #enterLimit(activity: RunningActivity, { limit }: CheckedActivityOptions): LimiterPlace | undefined {
+    if (!limit) return undefined;
+    const place = this.parts.limiter.enter({ ...limit, activityId: activity.id, ancestorIds: activity.ancestorIds });
+    activity.hold(place);
+    return place;
   }
 
   async #recordStart(
     activity: RunningActivity,
     status: 'queued' | 'running',
     policy: StoreFailurePolicy = this.parts.settings.onStoreFailure,
+    isAway = false,
   ): Promise<void> {
     const { startTimeout } = this.parts.settings;
     let cause: unknown;
@@ -58,7 +126,8 @@ export class Admission {
       if (
         await withinTime(
           activity.record.begin(status).then(() => true),
-          startTimeout,
+          // It has had its time already.
+          isAway ? 0 : startTimeout,
           false,
         )
       )
@@ -97,7 +166,12 @@ export class Admission {
     this.parts.logger.log('Activities are recorded again.');
   }
 
-  async #waitForSlot(activity: RunningActivity, place: LimiterPlace, options: CheckedActivityOptions): Promise<void> {
+  async #waitForSlot(
+    activity: RunningActivity,
+    place: LimiterPlace,
+    options: CheckedActivityOptions,
+    timeLeft = options.queueTimeout ?? this.parts.settings.queueTimeout,
+  ): Promise<void> {
     const { key, max } = options.limit!;
     const queueTimeout = options.queueTimeout ?? this.parts.settings.queueTimeout;
     activity.record.message(
@@ -105,7 +179,7 @@ export class Admission {
       `Waiting for a slot of "${key}": ${max} at once, place ${place.position()} in line.`,
       'activity',
     );
-    const end = await firstOf(activity.signal, place, queueTimeout);
+    const end = await firstOf(activity.signal, place, timeLeft);
     if (end === 'late') {
       const error = new ActivityQueueTimeoutError(activity.id, queueTimeout!, key);
       await activity.refuse({ status: 'failed', reason: 'queue_timeout' }, error);
@@ -124,6 +198,15 @@ export class Admission {
     const row = await this.parts.store.get(activity.id).catch(() => null);
     activity.takeOver(granted.status, row?.cancel ?? null);
   }
+}
+
+/** Asked with each call: those without keys go their way. */
+export function hasKeys({ exclusive, idempotencyKey }: CheckedActivityOptions): boolean {
+  return (exclusive !== undefined && exclusive !== null) || (idempotencyKey !== undefined && idempotencyKey !== null);
+}
+
+function keyOf({ exclusive, idempotencyKey }: CheckedActivityOptions): string {
+  return exclusive?.key ?? idempotencyKey ?? '';
 }
 
 async function refuseIfAborted(activity: RunningActivity): Promise<void> {

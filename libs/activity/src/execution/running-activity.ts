@@ -18,8 +18,8 @@ import type { ActivityContext } from './activity-context.js';
 import type { ActivityRecord } from './activity-record.js';
 import { withinTime } from './bounded-wait.js';
 import { factOf, isAsked, levelOf } from './cancel-fact.js';
-import type { LimiterPlace } from './concurrency-limiter.js';
 import { createActivityContext } from './create-activity-context.js';
+import { faithfulResult } from './kept-result.js';
 import { whenAborted } from './linked-signal.js';
 import { afterDelay } from './long-timeout.js';
 import { WorkAbort } from './work-abort.js';
@@ -29,7 +29,8 @@ export interface RunningActivityOptions {
   cancelGrace: number;
   /** How long the work's caller waits for the end to be durable. */
   settleTimeout: number;
-  keepResult: boolean;
+  /** `faithfully`: it may have to stand for the real one, so a poorer form is not kept. */
+  keepResult: boolean | 'faithfully';
   outcomes?: OutcomeChoices;
 }
 
@@ -69,7 +70,8 @@ export class RunningActivity {
   readonly #pendingCancels = new Set<Promise<unknown>>();
   readonly #releasers: (() => void)[] = [];
   #rejectForced!: (reason: unknown) => void;
-  #place: LimiterPlace | undefined;
+  readonly #places: { leave(): void }[] = [];
+  readonly #placesUntilSettled: { leave(): void }[] = [];
   #settlement: Promise<CasResult> | undefined;
   /** The work has come back, and its clean-ups are waited for. */
   #ending = false;
@@ -131,9 +133,12 @@ export class RunningActivity {
     return this.#forced;
   }
 
-  /** The slot or place in line that it gives back when its body has ended. */
-  hold(place: LimiterPlace): void {
-    this.#place = place;
+  /**
+   * The slot, key or place in line that it gives back when its body has ended. `until: 'settled'`: also when the row was
+   * settled without the body, as other processes see it.
+   */
+  hold(place: { leave(): void }, { until = 'ended' }: { until?: 'ended' | 'settled' } = {}): void {
+    (until === 'ended' ? this.#places : this.#placesUntilSettled).push(place);
   }
 
   /** Calls `release` when the body has ended; at once, if it has already. */
@@ -222,7 +227,7 @@ export class RunningActivity {
       const what = this.#ending ? 'clean-up has not ended' : 'work has not stopped';
       this.record.takeSources();
       this.record.message('warn', `The ${what} since; it may still be running.`, 'activity');
-      void this.#settle({ status, reason }, {}).then(() => this.listener.abandoned(this));
+      void this.#abandonOnce(this.#settle({ status, reason }, {}));
     }
     this.#abort.hooks.leave(cancellation);
     this.#rejectForced(cancellation);
@@ -289,7 +294,7 @@ export class RunningActivity {
     this.#ended = true;
     this.#abort.hooks.close();
     for (const release of this.#releasers.splice(0)) release();
-    this.#place?.leave();
+    for (const place of [...this.#places.splice(0), ...this.#placesUntilSettled.splice(0)]) place.leave();
     this.listener.released(this);
   }
 
@@ -333,6 +338,12 @@ export class RunningActivity {
     void this.force();
   }
 
+  async #abandonOnce(settled: Promise<unknown>): Promise<void> {
+    await settled;
+    for (const place of this.#placesUntilSettled.splice(0)) place.leave();
+    this.listener.abandoned(this);
+  }
+
   #settle(outcome: Outcome, what: { error?: StoredError; result?: Json }): Promise<CasResult> {
     this.#settlement = this.record.settle(outcome, what).then(
       (result) => {
@@ -349,6 +360,15 @@ export class RunningActivity {
 
   #kept(completion: Completion): Json | undefined {
     if (!this.options.keepResult || !completion.ok) return undefined;
+    if (this.options.keepResult === 'faithfully') return this.#faithful(completion.value);
     return completion.value === undefined ? null : (completion.value as Json);
+  }
+
+  #faithful(value: unknown): Json | undefined {
+    const kept = faithfulResult(value);
+    if ('result' in kept && !this.record.isMasked(kept.result)) return kept.result;
+    const why = 'why' in kept ? kept.why : 'it has secrets, which would be masked';
+    this.record.message('warn', `The result is not kept, since ${why}; a repeated call will be told so.`, 'activity');
+    return undefined;
   }
 }

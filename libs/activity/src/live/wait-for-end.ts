@@ -1,5 +1,6 @@
-import { NEVER, Subject, filter, firstValueFrom, fromEvent, merge, takeUntil, timer, type Observable } from 'rxjs';
+import { Subject } from 'rxjs';
 import type { ActivityBus } from '../bus/activity-bus.js';
+import { nextHint } from '../bus/next-hint.js';
 import type { Activity } from '../model/activity.js';
 import { ActivityNotFoundError, ActivityWaitTimeoutError } from '../model/errors.js';
 import { isFinalStatus } from '../model/statuses.js';
@@ -43,14 +44,4 @@ export async function waitForEnd(
       enough.next();
     }
   }
-}
-
-function nextHint(
-  id: string,
-  notices: ActivityBus['notices'],
-  { withinMs, signal, enough }: { withinMs: number; signal: AbortSignal | undefined; enough: Observable<void> },
-): Promise<unknown> {
-  const ours: Observable<unknown> = notices.pipe(filter((notice) => notice.activityId === id.toLowerCase()));
-  const aborted = signal ? fromEvent(signal, 'abort') : NEVER;
-  return firstValueFrom(merge(ours, timer(withinMs), aborted).pipe(takeUntil(enough)), { defaultValue: undefined });
 }

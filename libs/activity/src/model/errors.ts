@@ -36,18 +36,22 @@ export class ActivityNotCancellableError extends ActivityError {
   }
 }
 
-/** The activity waited for a slot longer than its `queueTimeout`; its body did not run. */
+/** The activity waited for a slot, or for its `exclusive` key, longer than its `queueTimeout`; its body did not run. */
 export class ActivityQueueTimeoutError extends ActivityError {
   readonly code = 'ACTIVITY_QUEUE_TIMEOUT';
   constructor(
     readonly activityId: string,
     readonly queueTimeoutMs: number,
+    /** Of the limit, or the exclusive key. */
     readonly limitKey: string,
-    options?: ErrorOptions,
+    { waitedFor = 'slot', ...options }: ErrorOptions & { waitedFor?: 'slot' | 'exclusive' } = {},
   ) {
     super(
-      `Activity ${activityId} waited ${queueTimeoutMs} ms for a slot of "${limitKey}" and got none. ` +
-        'Raise `limit.max` or `queueTimeout`, or see what holds the slots.',
+      waitedFor === 'slot'
+        ? `Activity ${activityId} waited ${queueTimeoutMs} ms for a slot of "${limitKey}" and got none. ` +
+            'Raise `limit.max` or `queueTimeout`, or see what holds the slots.'
+        : `Activity ${activityId} waited ${queueTimeoutMs} ms for "${limitKey}", which is exclusive, and did not get it. ` +
+            'Raise `queueTimeout`, or see what holds it.',
       options,
     );
   }

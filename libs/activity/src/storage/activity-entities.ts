@@ -111,6 +111,14 @@ export const CHORE_COLUMNS = {
   due_at: time,
 } satisfies Record<string, Column>;
 
+export const KEY_COLUMNS = {
+  key_hash: { kind: 'text', length: 64, primary: true },
+  kind: text(16),
+  activity_id: { kind: 'uuid' },
+  fingerprint: orNull(text(64)),
+  created_at: time,
+} satisfies Record<string, Column>;
+
 /** Rows as a database gives them: a bigint may come as text, a truth as 0 or 1. */
 export type ActivityRow = Record<keyof typeof ACTIVITY_COLUMNS, unknown>;
 /** A row without its bodies. */
@@ -119,11 +127,14 @@ export type MessageRow = Record<keyof typeof MESSAGE_COLUMNS, unknown>;
 export type OwnerRow = Record<keyof typeof OWNER_COLUMNS, unknown>;
 export type ChoreRow = Record<keyof typeof CHORE_COLUMNS, unknown>;
 
+export type KeyRow = Record<keyof typeof KEY_COLUMNS, unknown>;
+
 export interface ActivityEntities {
   activity: EntitySchema<ActivityRow>;
   message: EntitySchema<MessageRow>;
   owner: EntitySchema<OwnerRow>;
   chore: EntitySchema<ChoreRow>;
+  key: EntitySchema<KeyRow>;
 }
 
 /** Made for one data source, since the prefix belongs to the application: two of them in one process may differ. */
@@ -133,6 +144,7 @@ export function activityEntities(database: DatabaseType, prefix: string): Activi
     message: entity<MessageRow>(database, `${prefix}activity_messages`, MESSAGE_COLUMNS),
     owner: entity<OwnerRow>(database, `${prefix}activity_owners`, OWNER_COLUMNS),
     chore: entity<ChoreRow>(database, `${prefix}activity_chores`, CHORE_COLUMNS),
+    key: entity<KeyRow>(database, `${prefix}activity_keys`, KEY_COLUMNS),
   };
 }
 

@@ -108,8 +108,19 @@ export class ActivityHistory {
       // Again, in the same statement, whatever was read before.
       .andWhere('status IN (:...final)', { final: FINAL_STATUSES })
       .execute();
+    // After the rows: a key that is left behind by a crash in between is free, since its activity is gone.
+    await this.#deleteKeys(step);
     const isLast = found.length < STEP_ACTIVITIES && step.length === found.length;
     return { activities: result.affected ?? step.length, messages, isLast };
+  }
+
+  async #deleteKeys(ids: readonly string[]): Promise<void> {
+    await this.dataSource
+      .createQueryBuilder()
+      .delete()
+      .from(this.entities.key)
+      .where('activity_id IN (:...ids)', { ids })
+      .execute();
   }
 
   async #count(condition: Condition): Promise<Deleted> {

@@ -11,6 +11,7 @@ import type {
   StoredError,
 } from '../model/activity.js';
 import type { CheckedRetentionRule } from '../config/retention.options.js';
+import type { KeyClaim, KeyHolder } from './activity-keys.js';
 import type { ActivityReason } from '../model/reasons.js';
 import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
 import type { DurationsOf } from './recent-durations.js';
@@ -207,6 +208,19 @@ export interface ActivityStore {
   requestCancel(id: string, cancel: CancelFact): Promise<CancelResult>;
   /** By anyone: a running one that has been asked to stop is ended as `cancelled`, reason `forced`. False: it was not. */
   forceEnd(id: string, endedAt: Date): Promise<boolean>;
+
+  /**
+   * Takes keys for an activity and, where `activity` is given whole, writes its first row with them: all or nothing.
+   * @param options.isWanted  asked before each attempt; once it says no, nothing more is tried.
+   * @returns false when somebody else has been quicker with one of the keys.
+   */
+  claim(
+    activity: NewActivity | Pick<NewActivity, 'id'>,
+    keys: readonly KeyClaim[],
+    options?: { isWanted?: () => boolean },
+  ): Promise<boolean>;
+  /** Who claimed a key last; null where nobody did. */
+  keyHolder(hash: string): Promise<KeyHolder | null>;
 
   /** Null for an id that is unknown or not an id at all. */
   get(id: string): Promise<Activity | null>;

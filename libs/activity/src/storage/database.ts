@@ -3,7 +3,7 @@ import type { ActivityEntities } from './activity-entities.js';
 import type { Tables } from './tables.js';
 import type { SqlValue } from './sql-value.js';
 import type { WriteBatch } from './write-batch.js';
-import type { WriteOutcome } from './write-plan.js';
+import type { Plan, WriteOutcome } from './write-plan.js';
 
 /**
  * One dialect on the tracker's own connection. Nothing here tries again: errors are the driver's, and whoever calls
@@ -22,6 +22,8 @@ export interface Database {
    * @param retried  it may have been committed before: see `writePlan`.
    */
   write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome>;
+  /** Runs a plan in one transaction, which an error of the plan rolls back. */
+  transact<T>(plan: Plan<T>): Promise<T>;
   /**
    * One statement of its own, with `?` for each value.
    * @returns how many rows it found: to be trusted where each of them is really changed, as by `version + 1`.

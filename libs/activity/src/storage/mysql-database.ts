@@ -7,7 +7,7 @@ import { MysqlSession, type MysqlQuery } from './mysql-session.js';
 import type { SqlValue } from './sql-value.js';
 import { tablesOf, type Tables } from './tables.js';
 import type { WriteBatch } from './write-batch.js';
-import { runSteps, writePlan, type WriteOutcome } from './write-plan.js';
+import { runSteps, writePlan, type Plan, type WriteOutcome } from './write-plan.js';
 
 type Callback<T> = (error: Error | null, result: T) => void;
 /** What is used of mysql2's pool. */
@@ -56,11 +56,15 @@ export class MysqlDatabase implements Database {
   }
 
   write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
+    return this.transact(writePlan(batch, retried));
+  }
+
+  transact<T>(plan: Plan<T>): Promise<T> {
     return this.#withConnection(async (query, maxPacket) => {
       await query('START TRANSACTION', []);
-      const outcome = await runSteps(writePlan(batch, retried), new MysqlSession(query, this.tables, maxPacket));
+      const result = await runSteps(plan, new MysqlSession(query, this.tables, maxPacket));
       await query('COMMIT', []);
-      return outcome;
+      return result;
     });
   }
 

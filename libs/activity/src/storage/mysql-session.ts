@@ -1,5 +1,7 @@
 import { ACTIVE_STATUSES } from '../model/statuses.js';
 import { MESSAGE_COLUMNS } from './activity-entities.js';
+import type { KeyWrite } from './activity-keys.js';
+import { takeKeySql } from './key-sql.js';
 import type { SqlValue } from './sql-value.js';
 import { statusList, type Tables } from './tables.js';
 import { guard, setClause } from './update-sql.js';
@@ -79,6 +81,13 @@ export class MysqlSession implements WriteSession {
       [ids],
     );
     return new Map((rows as Record<string, unknown>[]).map((row) => [row.id as string, standingOf(row)]));
+  }
+
+  /** Counted by itself too: of one row that is there or not, and really changed, every flag gives the same count. */
+  async takeKey(key: KeyWrite): Promise<boolean> {
+    const { sql, values } = takeKeySql(this.#tables.keys, key);
+    const statement = key.from === null ? sql.replace('INSERT', 'INSERT IGNORE') : sql;
+    return ((await this.#query(statement, values)) as { affectedRows: number }).affectedRows === 1;
   }
 
   async #update(group: UpdateGroup, rows: readonly RowUpdate[]): Promise<void> {

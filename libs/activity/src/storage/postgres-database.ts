@@ -2,12 +2,13 @@ import type { DataSource, QueryRunner } from 'typeorm';
 import type { ActivityEntities } from './activity-entities.js';
 import type { Database } from './database.js';
 import { NoConnectionError } from './database-errors.js';
+import { numbered } from './key-sql.js';
 import { PostgresSession, type PostgresClient } from './postgres-session.js';
 import { PreparedStatements } from './prepared-statements.js';
 import type { SqlValue } from './sql-value.js';
 import { tablesOf, type Tables } from './tables.js';
 import { statementsOf, type WriteBatch } from './write-batch.js';
-import { runSteps, writePlan, type WriteOutcome } from './write-plan.js';
+import { runSteps, writePlan, type Plan, type WriteOutcome } from './write-plan.js';
 
 /** What is used of pg's pool. */
 interface PostgresPool {
@@ -51,7 +52,23 @@ export class PostgresDatabase implements Database {
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 
-  async write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
+  write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
+    const plan = writePlan(batch, retried);
+    // A statement is a transaction by itself: without ours around it, a single caller waits for one round trip, not three.
+    if (statementsOf(batch) === 1) return this.#withClient((client) => runSteps(plan, this.#session(client)));
+    return this.transact(plan);
+  }
+
+  transact<T>(plan: Plan<T>): Promise<T> {
+    return this.#withClient(async (client) => {
+      await client.query('BEGIN');
+      const result = await runSteps(plan, this.#session(client));
+      await client.query('COMMIT');
+      return result;
+    });
+  }
+
+  async #withClient<T>(work: (client: PooledClient) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw new NoConnectionError(error);
     });
@@ -60,7 +77,7 @@ export class PostgresDatabase implements Database {
     this.#writing.add(client);
     let isBroken = false;
     try {
-      return await this.#transaction(client, batch, retried);
+      return await work(client);
     } catch (error) {
       isBroken = await client.query('ROLLBACK').then(
         () => false,
@@ -75,21 +92,12 @@ export class PostgresDatabase implements Database {
     }
   }
 
-  async #transaction(client: PooledClient, batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
-    const session = new PostgresSession(client, this.tables, this.#prepared);
-    const plan = writePlan(batch, retried);
-    // A statement is a transaction by itself: without ours around it, a single caller waits for one round trip, not three.
-    if (statementsOf(batch) === 1) return runSteps(plan, session);
-    await client.query('BEGIN');
-    const outcome = await runSteps(plan, session);
-    await client.query('COMMIT');
-    return outcome;
+  #session(client: PooledClient): PostgresSession {
+    return new PostgresSession(client, this.tables, this.#prepared);
   }
 
   async change(sql: string, values: readonly SqlValue[]): Promise<number> {
-    let place = 0;
-    const numbered = sql.replaceAll('?', () => `$${++place}`);
-    const { rowCount } = await this.#pool.query(numbered, values);
+    const { rowCount } = await this.#pool.query(numbered(sql), values);
     return rowCount ?? 0;
   }
 

@@ -1,6 +1,8 @@
 import { ACTIVE_STATUSES } from '../model/statuses.js';
 import { ACTIVITY_COLUMNS, MESSAGE_COLUMNS } from './activity-entities.js';
+import type { KeyWrite } from './activity-keys.js';
 import type { Column, ColumnKind } from './column-types.js';
+import { numbered, takeKeySql } from './key-sql.js';
 import type { SqlValue } from './sql-value.js';
 import type { PreparedStatements } from './prepared-statements.js';
 import { statusList, type Tables } from './tables.js';
@@ -120,6 +122,12 @@ export class PostgresSession implements WriteSession {
       [ids],
     );
     return new Map(rows.map((row) => [row.id as string, standingOf(row)]));
+  }
+
+  async takeKey(key: KeyWrite): Promise<boolean> {
+    const { sql, values } = takeKeySql(this.tables.keys, key);
+    const onConflict = key.from === null ? ' ON CONFLICT DO NOTHING' : '';
+    return (await this.#query(numbered(sql) + onConflict, values)).rowCount === 1;
   }
 }
 

@@ -2,10 +2,11 @@ import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import type { Activity, ActivityMessage } from '../model/activity.js';
-import { ActivityOptionError } from '../model/errors.js';
+import { ActivityOptionError, ActivityStoreError } from '../model/errors.js';
 import { FINAL_STATUSES, isFinalStatus } from '../model/statuses.js';
 import { ActivityHistory } from './activity-history.js';
 import { storedId } from './activity-id.js';
+import { KeyIsTaken, type KeyClaim, type KeyHolder } from './activity-keys.js';
 import { ActivityReader } from './activity-reader.js';
 import type {
   ActivityChanges,
@@ -28,8 +29,10 @@ import type {
 } from './activity-store.js';
 import { writeCancelRequest, writeForcedEnd } from './cancel-request.js';
 import { claimChore } from './claim-chore.js';
+import { claimPlan } from './claim-plan.js';
 import type { Database } from './database.js';
 import { recentDurations, type DurationsOf } from './recent-durations.js';
+import { toTextOrNull } from './sql-value.js';
 import { TrackerConnection, type StoreLogger } from './tracker-connection.js';
 import { WritePipeline } from './write-pipeline.js';
 import {
@@ -137,6 +140,34 @@ export class SqlActivityStore implements ActivityStore {
     return stored !== null && (await this.#connection.attempt((database) => writeForcedEnd(database, stored, endedAt)));
   }
 
+  async claim(
+    activity: NewActivity | Pick<NewActivity, 'id'>,
+    keys: readonly KeyClaim[],
+    { isWanted = () => true }: { isWanted?: () => boolean } = {},
+  ): Promise<boolean> {
+    const id = storedId(activity.id);
+    if (id === null) throw notAnId(activity.id);
+    const row = 'type' in activity ? insertWrite(id, activity).values : null;
+    const createdAt = Date.now();
+    return this.#connection.attempt(async (database) => {
+      if (!isWanted()) throw new ActivityStoreError(`The claim of activity ${id} is not waited for any more.`);
+      try {
+        const writes = keys.map((key) => ({ ...key, activityId: id, createdAt }));
+        await database.transact(claimPlan({ keys: writes, row }));
+        return true;
+      } catch (error) {
+        if (!(error instanceof KeyIsTaken)) throw error;
+      }
+      // An attempt before this one may have been committed, unheard.
+      const holders = await Promise.all(keys.map(({ hash }) => readKeyHolder(database, hash)));
+      return holders.every((holder) => holder?.activityId === id);
+    });
+  }
+
+  keyHolder(hash: string): Promise<KeyHolder | null> {
+    return this.#connection.attempt((database) => readKeyHolder(database, hash));
+  }
+
   get(id: string): Promise<Activity | null> {
     return this.#read((reader) => reader.get(id));
   }
@@ -177,6 +208,11 @@ export class SqlActivityStore implements ActivityStore {
     const { dataSource, entities }: Database = await this.#connection.whenOpen();
     return new ActivityHistory(dataSource, entities, (step) => this.#connection.attempt(step));
   }
+}
+
+async function readKeyHolder({ dataSource, entities }: Database, hash: string): Promise<KeyHolder | null> {
+  const row = await dataSource.createQueryBuilder(entities.key, 'k').where('k.key_hash = :hash', { hash }).getOne();
+  return row && { activityId: row.activity_id as string, fingerprint: toTextOrNull(row.fingerprint) };
 }
 
 function isSameRequest(stored: Activity['cancel'], { requestedAt, by, reason }: CancelFact): boolean {

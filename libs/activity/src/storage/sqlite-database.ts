@@ -1,13 +1,23 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import { ACTIVE_STATUSES } from '../model/statuses.js';
 import { MESSAGE_COLUMNS, type ActivityEntities } from './activity-entities.js';
+import type { KeyWrite } from './activity-keys.js';
 import type { Database } from './database.js';
+import { takeKeySql } from './key-sql.js';
 import type { SqlValue } from './sql-value.js';
 import { statusList, tablesOf, type Tables } from './tables.js';
 import { guard, setClause } from './update-sql.js';
 import { INSERT_COLUMNS, type MessageInsert, type MessageRange } from './write.js';
 import type { UpdateGroup, WriteBatch } from './write-batch.js';
-import { runNow, standingOf, writePlan, type Standing, type WriteOutcome, type WriteSession } from './write-plan.js';
+import {
+  runNow,
+  standingOf,
+  writePlan,
+  type Plan,
+  type Standing,
+  type WriteOutcome,
+  type WriteSession,
+} from './write-plan.js';
 
 /** What is used of better-sqlite3's handle. */
 interface SqliteHandle {
@@ -59,8 +69,12 @@ export class SqliteDatabase implements Database, WriteSession {
   }
 
   async write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
+    return this.transact(writePlan(batch, retried));
+  }
+
+  async transact<T>(plan: Plan<T>): Promise<T> {
     while (this.#migrating) await this.#migrating;
-    return this.#transaction(() => runNow(writePlan(batch, retried), this));
+    return this.#transaction(() => runNow(plan, this));
   }
 
   async change(sql: string, values: readonly SqlValue[]): Promise<number> {
@@ -136,6 +150,12 @@ export class SqliteDatabase implements Database, WriteSession {
       if (row) found.set(id, standingOf(row));
     }
     return found;
+  }
+
+  takeKey(key: KeyWrite): boolean {
+    const { sql, values } = takeKeySql(this.tables.keys, key);
+    const statement = this.#statement(key.from === null ? `${sql} ON CONFLICT DO NOTHING` : sql);
+    return statement.run(...values).changes === 1;
   }
 
   /** Asked once for each activity of a batch: a look-up for each line would cost as much as the line. */

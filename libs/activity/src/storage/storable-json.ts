@@ -25,6 +25,14 @@ export function storableJson(value: unknown, maxBytes: number): string {
   return JSON.stringify({ truncated: `more than ${maxBytes} bytes of JSON` });
 }
 
+/** True for what stands in the place of a value that could not be stored. */
+export function isPlaceholder(value: Json): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const [[name, text] = [], ...others] = Object.entries(value);
+  if (others.length > 0 || typeof text !== 'string') return false;
+  return name === 'truncated' ? /^more than \d+ bytes of JSON$/.test(text) : name === 'unstorable';
+}
+
 /** The other way; a text that somebody has damaged by hand gives `fallback`. */
 export function parseStored<T>(text: string | null, fallback: T): T {
   if (text === null) return fallback;

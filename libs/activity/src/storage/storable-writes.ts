@@ -17,7 +17,7 @@ import { storableText, storableTextOrNull } from './storable-text.js';
 import type { CancelWrite, Changes, MessageInsert, StatusWrite, UpdateWrite, Write } from './write.js';
 
 /** In the order of `INSERT_COLUMNS`, with everything in it made storable. */
-export function insertWrite(id: string, activity: NewActivity): Write {
+export function insertWrite(id: string, activity: NewActivity): Extract<Write, { kind: 'insert' }> {
   const { resource, actor, origin } = activity;
   const createdAt = activity.createdAt.getTime();
   return {

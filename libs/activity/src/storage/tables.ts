@@ -7,6 +7,7 @@ export interface Tables {
   messages: string;
   owners: string;
   chores: string;
+  keys: string;
 }
 
 export function tablesOf(dataSource: DataSource, entities: ActivityEntities): Tables {
@@ -21,6 +22,7 @@ export function tablesOf(dataSource: DataSource, entities: ActivityEntities): Ta
     messages: quoted(entities.message),
     owners: quoted(entities.owner),
     chores: quoted(entities.chore),
+    keys: quoted(entities.key),
   };
 }
 

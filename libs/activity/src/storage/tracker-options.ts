@@ -28,11 +28,11 @@ const KEPT: Record<DatabaseType, readonly string[]> = {
  */
 export function trackerOptions(app: DataSourceOptions, prefix: string, entities?: ActivityEntities): DataSourceOptions {
   const type = supportedType(app);
-  const { activity, message, owner, chore } = entities ?? activityEntities(type, prefix);
+  const { activity, message, owner, chore, key } = entities ?? activityEntities(type, prefix);
   return {
     ...connectionOf(app as AppOptions),
     type,
-    entities: [activity, message, owner, chore],
+    entities: [activity, message, owner, chore, key],
     migrations: activityMigrations(prefix),
     migrationsTableName: migrationsTableName(prefix),
     synchronize: false,

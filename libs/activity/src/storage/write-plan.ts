@@ -1,4 +1,5 @@
 import type { ActivityStatus } from '../model/statuses.js';
+import type { KeyWrite } from './activity-keys.js';
 import type { CasResult } from './activity-store.js';
 import { toNumber, toNumberOrNull, type SqlValue } from './sql-value.js';
 import type { MessageInsert, MessageRange } from './write.js';
@@ -24,12 +25,15 @@ export interface WriteSession {
   insertMessages(messages: readonly MessageInsert[]): MaybePromise<void>;
   deleteMessages(ranges: readonly MessageRange[]): MaybePromise<void>;
   standing(ids: readonly string[]): MaybePromise<ReadonlyMap<string, Standing>>;
+  /** @returns whether this one has the key now. */
+  takeKey(key: KeyWrite): MaybePromise<boolean>;
 }
 
 export type MaybePromise<T> = T | Promise<T>;
-type Step = (session: WriteSession) => MaybePromise<unknown>;
+export type Step = (session: WriteSession) => MaybePromise<unknown>;
 /** A transaction as a sequence of steps, so that one text of it serves the synchronous driver and the others. */
-export type WritePlan = Generator<Step, WriteOutcome, unknown>;
+export type Plan<T> = Generator<Step, T, unknown>;
+export type WritePlan = Plan<WriteOutcome>;
 
 /** How the changes of status went, by activity. */
 export interface WriteOutcome {
@@ -55,13 +59,13 @@ export function* writePlan(batch: WriteBatch, retried: boolean): WritePlan {
 }
 
 /** Takes the steps of a plan one after the other. */
-export function runNow(plan: WritePlan, session: WriteSession): WriteOutcome {
+export function runNow<T>(plan: Plan<T>, session: WriteSession): T {
   let step = plan.next();
   while (!step.done) step = plan.next(step.value(session));
   return step.value;
 }
 
-export async function runSteps(plan: WritePlan, session: WriteSession): Promise<WriteOutcome> {
+export async function runSteps<T>(plan: Plan<T>, session: WriteSession): Promise<T> {
   let step = plan.next();
   while (!step.done) step = plan.next(await step.value(session));
   return step.value;

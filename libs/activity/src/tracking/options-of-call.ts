@@ -9,6 +9,7 @@ import {
 } from '../config/activity.options.js';
 import { problemsOf } from '../config/check.js';
 import { withinTime } from '../execution/bounded-wait.js';
+import { ActivityOptionError } from '../model/errors.js';
 import { errorText } from '../model/stored-error.js';
 import { actorOfCall } from './default-actor.js';
 
@@ -45,9 +46,13 @@ export function prepareOptions(where: string, options: TrackedActivityOptions, d
   return { type: fixed.type as string, fixed, asked };
 }
 
+/** Options that promise something to the caller: without them the call must not go on. */
+const PROMISES: readonly OptionName[] = ['exclusive', 'idempotencyKey'];
+
 /**
  * The options of one call. A function that throws, or gives a value that is not allowed, must not break the call: the
  * option is left out, and a note says so.
+ * @throws {ActivityOptionError} for `exclusive` and `idempotencyKey`: work that must not run twice is not run at all.
  */
 export async function optionsOfCall(
   { type, fixed, asked }: PreparedOptions,
@@ -56,16 +61,21 @@ export async function optionsOfCall(
 ): Promise<OptionsOfCall> {
   const options: Record<string, unknown> = { ...fixed };
   const notes: string[] = [];
+  const leaveOut = (name: OptionName, why: string, cause?: unknown): void => {
+    if (PROMISES.includes(name)) throw new ActivityOptionError(`\`${name}\` of ${type}`, [why], { cause });
+    notes.push(`The option \`${name}\` of ${type} is left out: ${why}.`);
+  };
   const ask = async (name: OptionName, source: AskForOption): Promise<void> => {
+    let value: unknown;
     try {
-      const value = await answerOf(source(call), settings.startTimeout);
-      if (value === undefined) return;
-      const problems = problemsOf(activityOptionEntries[name], value);
-      if (problems.length === 0) options[name] = valueOf(name, value);
-      else notes.push(`The option \`${name}\` of ${type} is left out: ${problems.join('; ')}.`);
+      value = await answerOf(source(call), settings.startTimeout);
     } catch (error) {
-      notes.push(`The option \`${name}\` of ${type} is left out: its function threw "${errorText(error)}".`);
+      return leaveOut(name, `its function threw "${errorText(error)}"`, error);
     }
+    if (value === undefined) return;
+    const problems = problemsOf(activityOptionEntries[name], value);
+    if (problems.length === 0) options[name] = valueOf(name, value);
+    else leaveOut(name, problems.join('; '));
   };
   for (const [name, source] of asked) await ask(name, source);
   if (options.scope === undefined && settings.scope) await ask('scope', settings.scope);

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { isObservable, type Observable } from 'rxjs';
 import 'reflect-metadata';
 import type { ActivitySettings } from '../config/activity-module.options.js';
-import type { TrackedActivityOptions } from '../config/activity.options.js';
+import type { ReturnShape, TrackedActivityOptions } from '../config/activity.options.js';
 import type { ActivityRunner } from '../execution/activity-runner.js';
 import type { ActivityContext } from '../execution/activity-context.js';
 import { withinActivity } from '../execution/ambient-activity.js';
@@ -11,13 +11,14 @@ import { observeRun } from '../execution/observe-run.js';
 import type { RunRequest } from '../execution/run-request.js';
 import type { RunningActivity } from '../execution/running-activity.js';
 import { untrackedActivity } from '../execution/untracked-activity.js';
+import { ActivityOptionError } from '../model/errors.js';
 import { nameActivity } from './answer-headers.js';
 import { ticketFor, type CallTicket } from './call-ticket.js';
 import { cancelWithClient } from './client-disconnect.js';
 import type { HttpExchange } from './http-exchange.js';
 import { runnerOf } from './injected-runner.js';
 import { shapeOf } from './method-shape.js';
-import { optionsOfCall, prepareOptions } from './options-of-call.js';
+import { optionsOfCall, prepareOptions, type PreparedOptions } from './options-of-call.js';
 import { FrameworkKinds, plainCall, type PlainCall } from './plain-call.js';
 import { activityParametersOf } from './tracked-methods.js';
 import { warnUntracked } from './untracked-calls.js';
@@ -35,6 +36,7 @@ export interface MethodToWrap {
 export function wrapMethod({ prototype, key, original, options, where }: MethodToWrap) {
   const prepared = prepareOptions(`@TrackedActivity on ${where}`, options, where);
   const shape = options.returns ?? shapeOf(prototype, key, original);
+  refuseJoinOfStream(where, shape, prepared);
   const places = activityParametersOf(prototype, key);
   const kinds = new FrameworkKinds(key);
   const [className, methodName] = [prototype.constructor.name, String(key)];
@@ -138,6 +140,15 @@ function shapeWarning(where: string, value: unknown): string {
     `${where} returned ${what} at once, but with @TrackedActivity its callers get a promise, since a start is ` +
     `asynchronous. ${wayOut}.`
   );
+}
+
+/** Two readers cannot share one stream; what a function of the call says is found with the call. */
+function refuseJoinOfStream(where: string, shape: ReturnShape, { fixed }: PreparedOptions): void {
+  if (shape === 'promise' || fixed.exclusive?.onConflict !== 'join') return;
+  throw new ActivityOptionError(`@TrackedActivity on ${where}`, [
+    `\`exclusive.onConflict\` is "join", but the method returns a stream, which only its first caller can read: it must ` +
+      "be 'reject', 'queue' or 'supersede' here",
+  ]);
 }
 
 /** Name, length and metadata: frameworks read all three from the function that they find. */

@@ -1,5 +1,6 @@
 import type { MigrationInterface } from 'typeorm';
 import { addCriticalSection } from './add-critical-section.js';
+import { createActivityKeys } from './create-activity-keys.js';
 import { addProgressDetails } from './add-progress-details.js';
 import { addChores } from './add-chores.js';
 import { createActivityTables } from './create-activity-tables.js';
@@ -10,6 +11,7 @@ export function activityMigrations(prefix: string): (new () => MigrationInterfac
   return [
     createActivityTables(prefix),
     indexActivityLists(prefix),
+    createActivityKeys(prefix),
     addProgressDetails(prefix),
     addCriticalSection(prefix),
     addChores(prefix),

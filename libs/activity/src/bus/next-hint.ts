@@ -1,0 +1,17 @@
+import { NEVER, filter, firstValueFrom, fromEvent, merge, takeUntil, timer, type Observable } from 'rxjs';
+import type { ActivityBus } from './activity-bus.js';
+
+/**
+ * Resolves with the next notice about an activity, after `withinMs` without one, or when `signal` aborts: then the row is
+ * worth a look. The bus is a hint, the row is the truth.
+ * @param options.enough  ends the listening early.
+ */
+export async function nextHint(
+  id: string,
+  notices: ActivityBus['notices'],
+  { withinMs, signal, enough = NEVER }: { withinMs: number; signal?: AbortSignal; enough?: Observable<void> },
+): Promise<void> {
+  const ours: Observable<unknown> = notices.pipe(filter((notice) => notice.activityId === id.toLowerCase()));
+  const aborted = signal ? fromEvent(signal, 'abort') : NEVER;
+  await firstValueFrom(merge(ours, timer(withinMs), aborted).pipe(takeUntil(enough)), { defaultValue: undefined });
+}
