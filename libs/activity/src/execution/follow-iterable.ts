@@ -64,9 +64,11 @@ export function followAsyncIterable(
   });
 }
 
-function bound(iterator: AsyncIterator<unknown> & { [Symbol.toStringTag]?: string }): AsyncIterator<unknown> {
+type TaggedIterator = AsyncIterator<unknown> & { [Symbol.toStringTag]?: string };
+
+function bound(iterator: TaggedIterator): TaggedIterator {
   return {
-    ...{ [Symbol.toStringTag]: iterator[Symbol.toStringTag] },
+    [Symbol.toStringTag]: iterator[Symbol.toStringTag],
     next: iterator.next.bind(iterator),
     return: iterator.return?.bind(iterator),
     throw: iterator.throw?.bind(iterator),
