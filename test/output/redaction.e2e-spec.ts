@@ -1,4 +1,10 @@
-import { ActivityCancelledError, type Activity, type ActivityEvent, type ActivityModuleOptions } from 'nestjs-activity';
+import {
+  ActivityCancelledError,
+  type Activity,
+  type ActivityContext,
+  type ActivityEvent,
+  type ActivityModuleOptions,
+} from 'nestjs-activity';
 import { QueryFailedError } from 'typeorm';
 import { closeApps, trackedApp } from '../support/tracked-app.js';
 import { deferred } from '../support/deferred.js';
@@ -82,6 +88,23 @@ describe('secrets', () => {
     const row = await probe.settled('x');
     expect(JSON.stringify(row)).not.toContain('Ω');
     expect(row.error).toMatchObject({ name: 'QueryFailedError', message: 'UNIQUE constraint failed' });
+  });
+
+  it('stay out of the failure of a command, whose last words are cut at lines', async () => {
+    const { activities, probe } = await trackedApp({});
+    const long = `password=${'Ω'.repeat(3_000)}`;
+    for (const [type, words, expected] of [
+      ['lines', `${long}\ndone`, /done$/],
+      ['one', `token=${SECRET.repeat(200)}`, /token=\[redacted\]$/],
+    ] as const) {
+      const code = 'process.stderr.write(process.env.WORDS, () => process.exit(3))';
+      const command = ({ exec }: ActivityContext) =>
+        exec(process.execPath, ['-e', code], { env: { ...process.env, WORDS: words } });
+      await expect(activities.run({ type }, command)).rejects.toMatchObject({ exitCode: 3 });
+      const row = await probe.settled(type);
+      expect(JSON.stringify([row, await activities.messages(row.id)])).not.toContain('Ω');
+      expect(row.error?.message).toMatch(expected);
+    }
   });
 
   it('stay out of the reason of a cancel, and of what follows from it', async () => {

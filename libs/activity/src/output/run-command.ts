@@ -152,18 +152,28 @@ function endOf(writer: ActivityWriter): Promise<void> {
 /** Follows a stream, and gives its last lines that say something. */
 function tailOf(stream: Readable): () => string {
   let tail: Buffer = Buffer.alloc(0);
+  let isCut = false;
   stream.on('data', (chunk: Buffer) => {
-    tail =
-      chunk.length >= TAIL_BYTES ? chunk.subarray(-TAIL_BYTES) : Buffer.concat([tail, chunk]).subarray(-TAIL_BYTES);
+    const all = Buffer.concat([tail, chunk.subarray(-TAIL_BYTES)]);
+    isCut ||= chunk.length > TAIL_BYTES || all.length > TAIL_BYTES;
+    tail = all.subarray(-TAIL_BYTES);
   });
-  return () =>
-    stripVTControlCharacters(tail.toString())
-      .split(/[\r\n]+/)
-      .map((line) => line.trim())
-      .filter((line) => line !== '')
-      .slice(-TAIL_LINES)
-      .join('\n')
-      .slice(-TAIL_CHARACTERS);
+  return () => lastLines(tail.toString(), isCut);
+}
+
+/** Whole lines only: one that begins in its middle may begin with half of a secret, which nothing gives away. */
+function lastLines(text: string, isCut: boolean): string {
+  const lines = stripVTControlCharacters(text).split(/[\r\n]+/);
+  if (isCut) lines.shift();
+  const last: string[] = [];
+  let room = TAIL_CHARACTERS;
+  for (const line of lines.map((each) => each.trim()).toReversed()) {
+    if (line === '') continue;
+    if (last.length === TAIL_LINES || (last.length > 0 && line.length > room)) break;
+    last.unshift(line.slice(0, room));
+    room -= line.length + 1;
+  }
+  return last.join('\n');
 }
 
 function lineOf({ command, args }: CheckedCommand): string {
