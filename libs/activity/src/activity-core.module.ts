@@ -62,9 +62,10 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(RetentionTimer) private readonly retention: RetentionTimer,
+    @Inject(ActivityAddresses) addresses: ActivityAddresses,
   ) {
     // Here, since `connectMicroservice()` comes before the start.
-    interceptMessageHandlers(discovery, new ActivityInterceptor());
+    interceptMessageHandlers(discovery, new ActivityInterceptor(addresses));
   }
 
   async onModuleInit(): Promise<void> {

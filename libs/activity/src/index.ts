@@ -93,6 +93,13 @@ export type {
 } from './storage/activity-store.js';
 export { activityDataSourceOptions } from './storage/data-source-options.js';
 export { ActivityAddresses } from './tracking/activity-addresses.js';
+export {
+  plainProblem,
+  problemOfActivityError,
+  type ActivityProblem,
+  type ProblemAnswer,
+} from './tracking/activity-problem.js';
+export { refusalOf } from './tracking/refused-call.js';
 export { actorOfRequest } from './tracking/default-actor.js';
 export { CurrentActivity } from './tracking/current-activity.decorator.js';
 export { TrackedActivity } from './tracking/tracked-activity.decorator.js';

@@ -1,6 +1,6 @@
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { throwError, type Observable } from 'rxjs';
-import { ActivityError } from '../index.js';
+import { ActivityError, refusalOf } from '../index.js';
 import { problemOf } from './problem.js';
 import { sendProblem } from './send-problem.js';
 
@@ -8,7 +8,7 @@ import { sendProblem } from './send-problem.js';
 // oxlint-disable-next-line typescript/no-extraneous-class -- `@Catch()` takes classes
 class AnyActivityError {
   static [Symbol.hasInstance](error: unknown): boolean {
-    return ActivityError.is(error);
+    return ActivityError.is(error) || refusalOf(error) !== undefined;
   }
 }
 

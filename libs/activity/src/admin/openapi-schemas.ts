@@ -7,11 +7,11 @@ import {
   type ActivityMessage,
   type ActivityStep,
   type ActivitySummary,
+  type ActivityProblem,
   type Progress,
   type UsualDuration,
 } from '../index.js';
 import type { JsonSchema } from './parameters.js';
-import type { ActivityProblem } from './problem.js';
 
 const text: JsonSchema = { type: 'string' };
 const number: JsonSchema = { type: 'number' };
@@ -124,6 +124,12 @@ const problem = {
   problems: about({ type: 'array', items: text }, 'What is wrong, a sentence each.'),
   activityId: text,
   activityStatus: { type: 'string', enum: ACTIVITY_STATUSES },
+  holder: about(
+    object({ id: uuid, type: text, actor: orNull(person), status: text, startedAt: orNull(time), link: text }, [
+      'link',
+    ]),
+    'Who has the key that the call wants.',
+  ),
 } satisfies Record<keyof ActivityProblem, JsonSchema>;
 
 export const activitySummarySchema = object(summary);
@@ -133,7 +139,7 @@ export const activityDetailSchema = object(
   ['result'],
 );
 export const messageSchema = object(message);
-export const problemSchema = object(problem, ['instance', 'problems', 'activityId', 'activityStatus']);
+export const problemSchema = object(problem, ['instance', 'problems', 'activityId', 'activityStatus', 'holder']);
 
 /** One page of `items`, with what to ask for next. */
 export function pageOf(items: JsonSchema, next: 'next' | 'nextCursor'): JsonSchema {

@@ -1,14 +1,19 @@
 import {
   BadRequestException,
+  Inject,
   Injectable,
   type CallHandler,
   type ExecutionContext,
   type NestInterceptor,
 } from '@nestjs/common';
-import { finalize, type Observable } from 'rxjs';
+import { catchError, finalize, type Observable } from 'rxjs';
+import { ActivityAddresses } from './activity-addresses.js';
+import { unnameActivity } from './answer-headers.js';
 import { contextAround, withPassingCall, withTicket } from './call-ticket.js';
-import { httpExchangeOf } from './http-exchange.js';
+import { httpExchangeOf, type HttpExchange } from './http-exchange.js';
+import { onceHeaderOf } from './once-header.js';
 import { batchIdOf, originOf, requestOf } from './origin.js';
+import { refusalOf, refusedOverHttp } from './refused-call.js';
 import { trackedMethodOf } from './tracked-methods.js';
 
 /**
@@ -18,6 +23,8 @@ import { trackedMethodOf } from './tracked-methods.js';
  */
 @Injectable()
 export class ActivityInterceptor implements NestInterceptor {
+  constructor(@Inject(ActivityAddresses) private readonly addresses: ActivityAddresses) {}
+
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     // Message handlers have it a second time, for hybrid applications: see message-handlers.ts.
     if (contextAround() === context) return next.handle();
@@ -29,6 +36,9 @@ export class ActivityInterceptor implements NestInterceptor {
     const { batchId, problem } = batchIdOf(request);
     if (problem !== undefined) throw new BadRequestException(problem);
     const exchange = httpExchangeOf(context);
+    const once = exchange ? onceHeaderOf(request) : {};
+    if (once.problem !== undefined) throw new BadRequestException(once.problem);
+    let refused: unknown;
     exchange?.holdHead();
     const ticket = {
       original: method.original,
@@ -37,8 +47,26 @@ export class ActivityInterceptor implements NestInterceptor {
       origin: originOf(context, request),
       exchange,
       batchId,
+      onceKey: once.key,
+      onRefused: (error: unknown) => void (refused = error),
     };
     const result = withTicket(ticket, () => next.handle());
-    return exchange ? result.pipe(finalize(() => exchange.abandon())) : result;
+    if (!exchange) return result;
+    return result.pipe(
+      // What the handler throws goes on untouched; what the tracker refuses is no 500, whatever filters the app has.
+      catchError((error: unknown) => {
+        throw error === refused && refused !== undefined ? this.refuse(error, exchange) : error;
+      }),
+      finalize(() => exchange.abandon()),
+    );
+  }
+
+  private refuse(error: unknown, exchange: HttpExchange): unknown {
+    const refusal = refusedOverHttp(error, this.addresses);
+    const answer = refusalOf(refusal);
+    if (answer?.problem.code === 'ACTIVITY_CONFLICT') unnameActivity(exchange);
+    for (const [name, value] of Object.entries(answer?.headers ?? {})) exchange.setHeader(name, value);
+    if (answer?.problem.activityId !== undefined) exchange.setHeader('Activity-Id', answer.problem.activityId);
+    return refusal;
   }
 }

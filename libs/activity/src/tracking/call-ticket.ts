@@ -15,6 +15,10 @@ export interface CallTicket {
   /** The answer to the call, if it came over HTTP. */
   exchange?: HttpExchange;
   batchId?: string;
+  /** The key that the caller has named in a header. */
+  onceKey?: string;
+  /** Told why, when the tracker itself refuses the call. */
+  onRefused?: (error: unknown) => void;
 }
 
 interface IssuedTicket extends CallTicket {

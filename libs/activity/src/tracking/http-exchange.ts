@@ -10,6 +10,7 @@ interface FrameworkResponse {
   raw?: ServerResponse;
   /** Fastify: sets a header of the answer that its hooks see too. */
   header?(name: string, value: string): unknown;
+  removeHeader?(name: string): unknown;
   status(code: number): unknown;
 }
 
@@ -43,6 +44,12 @@ export class HttpExchange implements CallAnswer {
     // On Fastify in both places: an answer written to the raw response (Nest's server-sent events) has only its headers.
     if (this.#framework.raw) this.#framework.header?.(name, value);
     this.response.setHeader(name, value);
+  }
+
+  removeHeader(name: string): void {
+    if (this.headersSent) return;
+    if (this.#framework.raw) this.#framework.removeHeader?.(name);
+    this.response.removeHeader(name);
   }
 
   /** Sets the status; does nothing once the headers are out. */

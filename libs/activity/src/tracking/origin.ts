@@ -62,7 +62,7 @@ export function batchIdOf(request: unknown): { batchId?: string; problem?: strin
 }
 
 /** A header as text; the first, where it was sent twice. */
-function headerOf(request: unknown, name: string): string | undefined {
+export function headerOf(request: unknown, name: string): string | undefined {
   const headers = isObject(request) ? (request as HttpRequest).headers : undefined;
   const value = isObject(headers) ? headers[name] : undefined;
   return Array.isArray(value) ? value[0] : value;

@@ -12,6 +12,8 @@ export interface PlainCall {
   request?: unknown;
   origin: Origin;
   batchId?: string;
+  onceKey?: undefined;
+  onRefused?: undefined;
   /** The answer is the handler's. */
   exchange?: undefined;
 }

@@ -8,11 +8,13 @@ import type { ActivityContext } from '../execution/activity-context.js';
 import { withinActivity } from '../execution/ambient-activity.js';
 import { FollowedIterator } from '../execution/follow-iterator.js';
 import { observeRun } from '../execution/observe-run.js';
+import type { JoinedRun } from '../execution/joined-run.js';
 import type { RunRequest } from '../execution/run-request.js';
 import type { RunningActivity } from '../execution/running-activity.js';
 import { untrackedActivity } from '../execution/untracked-activity.js';
 import { ActivityOptionError } from '../model/errors.js';
-import { nameActivity } from './answer-headers.js';
+import { nameActivity, nameJoined } from './answer-headers.js';
+import { askedOf } from './asked-of-call.js';
 import { ticketFor, type CallTicket } from './call-ticket.js';
 import { cancelWithClient } from './client-disconnect.js';
 import type { HttpExchange } from './http-exchange.js';
@@ -21,6 +23,7 @@ import { shapeOf } from './method-shape.js';
 import { optionsOfCall, prepareOptions, type PreparedOptions } from './options-of-call.js';
 import { FrameworkKinds, plainCall, type PlainCall } from './plain-call.js';
 import { activityParametersOf } from './tracked-methods.js';
+import { isWrittenByHand } from './written-by-hand.js';
 import { warnUntracked } from './untracked-calls.js';
 
 export interface MethodToWrap {
@@ -64,13 +67,27 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
       runner.settings,
     );
     if (ticket.batchId !== undefined && found.batchId === undefined) found.batchId = ticket.batchId;
+    if (ticket.onceKey !== undefined && found.idempotencyKey === undefined) found.idempotencyKey = ticket.onceKey;
     const { exchange, origin } = ticket;
+    const isOnce = typeof found.idempotencyKey === 'string';
     return {
       options: found,
       notes,
       answer: exchange,
       onCreated: exchange && ((activity) => attend(activity, exchange, runner.settings)),
       origin,
+      ...(isOnce
+        ? {
+            asked: askedOf({
+              context: ticket.context,
+              isHandler: exchange !== undefined || 'original' in ticket,
+              args,
+            }),
+          }
+        : {}),
+      ...(isOnce || found.exclusive ? { isShared: !isWrittenByHand(prototype, key) } : {}),
+      ...(exchange ? { onJoined: (joined: JoinedRun) => nameJoined(joined, exchange) } : {}),
+      onRefused: ticket.onRefused,
     };
   };
 

@@ -1,4 +1,6 @@
-import type { AbortReason, ActivityCancelledError, ActivityError, ActivityErrorCode } from '../index.js';
+import type { ActivityError, ActivityErrorCode } from '../model/activity-error.js';
+import type { ActivityCancelledError } from '../model/cancellation.js';
+import type { AbortReason } from '../model/reasons.js';
 
 /** How an error is told to a client. */
 export interface ErrorAnswer {
@@ -45,7 +47,7 @@ const CANCELLED: Partial<Record<AbortReason, ErrorAnswer>> = {
   owner_lost: told(503, 5),
 };
 
-/** The one table of HTTP statuses, for the admin API and for `ActivityExceptionFilter`. */
+/** The one table of HTTP statuses, for calls that are refused, for the admin API and for `ActivityExceptionFilter`. */
 export function answerTo(error: ActivityError): ErrorAnswer {
   if (error.code === 'ACTIVITY_CANCELLED') {
     return CANCELLED[(error as ActivityCancelledError).abortReason] ?? ANSWERS.ACTIVITY_CANCELLED;
