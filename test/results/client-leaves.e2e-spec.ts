@@ -1,7 +1,16 @@
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { once } from 'node:events';
-import { Body, Controller, Get, Injectable, Post, type INestApplication } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Injectable,
+  Post,
+  UseGuards,
+  type CanActivate,
+  type INestApplication,
+} from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { CurrentActivity, TrackedActivity, type ActivityContext } from 'nestjs-activity';
 import { deferred, type Deferred } from '../support/deferred.js';
@@ -27,6 +36,19 @@ class Work {
   }
 }
 
+/** Lets nobody through before the test says so. */
+@Injectable()
+class Turnstile implements CanActivate {
+  readonly reached = deferred();
+  readonly open = deferred();
+
+  async canActivate(): Promise<boolean> {
+    this.reached.resolve();
+    await this.open.promise;
+    return true;
+  }
+}
+
 @Controller()
 class Handlers {
   constructor(private readonly work: Work) {}
@@ -49,6 +71,13 @@ class Handlers {
     return { id: await this.work.run(activity), n: body?.n };
   }
 
+  @Get('guarded')
+  @UseGuards(Turnstile)
+  @TrackedActivity({ type: 'guarded', onDisconnect: 'cancel' })
+  async guarded(@CurrentActivity() activity: ActivityContext) {
+    return { id: await this.work.run(activity) };
+  }
+
   @Get('limited')
   @TrackedActivity({ type: 'limited', onDisconnect: 'cancel', limit: { key: 'one', max: 1 } })
   async limited(@CurrentActivity() activity: ActivityContext) {
@@ -63,7 +92,7 @@ describe.each(HTTP_KINDS)('a client that leaves, on %s', (_name, http) => {
   const serve = async () => {
     const served = await servedApp(
       http,
-      { controllers: [Handlers], providers: [Work] },
+      { controllers: [Handlers], providers: [Work, Turnstile] },
       { configure: (app) => void (http === 'fastify' && takeBytesUnread(app)) },
     );
     return { ...served, work: served.get(Work) };
@@ -96,6 +125,18 @@ describe.each(HTTP_KINDS)('a client that leaves, on %s', (_name, http) => {
     expect(row).toMatchObject({ status: 'cancelled', reason: 'client_disconnected', cancel: null });
     expect(row.endedAt!.getTime() - left).toBeLessThan(1_000);
     agent.destroy();
+  });
+
+  it('[F22] does not call the work of a client that has left before it', async () => {
+    const { url, probe, get, whenClientsAreGone } = await serve();
+    const call = new ClientCall(`${url}/guarded`);
+    await get(Turnstile).reached.promise;
+    const gone = whenClientsAreGone();
+    call.leave();
+    await gone;
+    get(Turnstile).open.resolve();
+    const row = await probe.settled('guarded');
+    expect(row).toMatchObject({ status: 'cancelled', reason: 'client_disconnected', startedAt: null });
   });
 
   it('[F22] cancels what waits for its slot, whose body is then never called', async () => {

@@ -87,6 +87,7 @@ describe.each(HTTP_KINDS)('[F91] a handler on %s that returns', (_name, http) =>
       ),
     );
     expect(await connections).toBe(0);
+    expect(process.getActiveResourcesInfo()).not.toContain('TCPSocketWrap');
   });
 });
 

@@ -53,7 +53,7 @@ export function followStream(activity: RunningActivity, stream: Readable, answer
     closed = true;
     if (!error) return settle({ ok: true, value: undefined });
     if (activity.signal.aborted) return settleAborted();
-    if (stream.errored && codeOf(error) !== 'ERR_STREAM_PREMATURE_CLOSE') return settle({ ok: false, error });
+    if (stream.errored && !isLeaving(error)) return settle({ ok: false, error });
     // Its reader has closed it. Over HTTP the end of the answer tells whether the client has left.
     if (answer) return;
     readerLeft(activity);
@@ -62,21 +62,16 @@ export function followStream(activity: RunningActivity, stream: Readable, answer
 
 /** Lets what makes the chunks (an async generator, often) find the activity. @returns puts things back. */
 function readWithin(activity: RunningActivity, stream: Readable): () => void {
-  const own = Object.getOwnPropertyDescriptors(stream) as Partial<Record<string, PropertyDescriptor>>;
-  for (const name of ['_read', '_destroy'] as const) {
+  const restore = (['_read', '_destroy'] as const).map((name) => {
+    const own = Object.getOwnPropertyDescriptor(stream, name);
     const original = stream[name] as (this: Readable, ...args: unknown[]) => void;
-    if (typeof original !== 'function') continue;
     const within = function (this: Readable, ...args: unknown[]): void {
       withinActivity(activity, () => original.apply(this, args));
     };
     Object.defineProperty(stream, name, { value: within, configurable: true, writable: true });
-  }
-  return () => {
-    for (const name of ['_read', '_destroy'] as const) {
-      if (own[name]) Object.defineProperty(stream, name, own[name]);
-      else Reflect.deleteProperty(stream, name);
-    }
-  };
+    return () => (own ? Object.defineProperty(stream, name, own) : Reflect.deleteProperty(stream, name));
+  });
+  return () => restore.forEach((putBack) => putBack());
 }
 
 function wasRead(stream: Readable): boolean {
@@ -90,11 +85,17 @@ function isReadable(value: unknown): value is Readable {
     typeof stream?.pipe === 'function' &&
     typeof stream.on === 'function' &&
     typeof stream.destroy === 'function' &&
+    '_read' in stream &&
     // A response is a stream too, and has `pipe`, but is not read from.
     'readableFlowing' in stream
   );
 }
 
-function codeOf(error: unknown): unknown {
-  return (error as { code?: unknown } | null)?.code;
+/** With what Node itself closes a stream that is read no further: `for await` that breaks, a pipeline whose target closes. */
+function isLeaving(error: NodeJS.ErrnoException): boolean {
+  return (
+    error.code === 'ERR_STREAM_PREMATURE_CLOSE' ||
+    // Of a signal that has aborted it would have a cause.
+    (error.code === 'ABORT_ERR' && error.cause === undefined)
+  );
 }

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { ExecutionContext } from '@nestjs/common';
 import type { AnswerEnd, CallAnswer } from '../execution/call-answer.js';
 import { isAnsweredByHandler } from './answered-by-handler.js';
-import { whenResponseEnds } from './response-end.js';
+import { responseEnd, whenResponseEnds } from './response-end.js';
 import { holdSseHead } from './sse-head.js';
 
 /** What both frameworks' responses have: Express's is Node's own, Fastify's has it in `raw`. */
@@ -65,6 +65,11 @@ export class HttpExchange implements CallAnswer {
     return this.response.errored ?? null;
   }
 
+  /** How it has ended; undefined while it is open. */
+  get end(): AnswerEnd | undefined {
+    return (this.#end ??= responseEnd(this.response));
+  }
+
   /**
    * Calls `listener` once, when the response has been sent or its client has left; soon, if that is past already. How it
    * ended is noted as it happens: who listens later hears the same, although Nest ends a response that was left.
@@ -73,7 +78,7 @@ export class HttpExchange implements CallAnswer {
   whenOver(listener: (end: AnswerEnd) => void): () => void {
     const own = (end: AnswerEnd): void => listener(end);
     this.#listeners.add(own);
-    if (this.#end) queueMicrotask(() => this.#tell());
+    if (this.end) queueMicrotask(() => this.#tell());
     else this.#stopWatching ??= whenResponseEnds(this.response, (end) => this.#over(end));
     return () => {
       this.#listeners.delete(own);

@@ -2,6 +2,13 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { AnswerEnd } from '../execution/call-answer.js';
 
+/** How the response has ended; undefined while it is open. */
+export function responseEnd(response: ServerResponse): AnswerEnd | undefined {
+  const connection = response.req?.socket as Socket | undefined;
+  if (!response.writableFinished && !response.closed && !connection?.destroyed) return undefined;
+  return response.writableEnded ? 'sent' : 'left';
+}
+
 /**
  * Calls `listener` once, when the response has been sent or its client has left; soon, if that is past already. The
  * request's own `close` does not tell: it comes as soon as its body has been read.
@@ -21,7 +28,7 @@ export function whenResponseEnds(response: ServerResponse, listener: (end: Answe
     response.removeListener('close', tell);
     if (connection) forgetConnection(connection, tell);
   };
-  if (response.writableFinished || response.closed || connection?.destroyed) {
+  if (responseEnd(response)) {
     queueMicrotask(tell);
     return stop;
   }
