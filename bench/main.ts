@@ -1,5 +1,6 @@
 // `npm run bench [-- NAME …] [--strict]`: each row is a ratio of two things measured in the same run on this machine.
 import { benchListAtScale } from './list-at-scale.js';
+import { benchBigOutput } from './big-output.js';
 import { benchLogLines } from './log-lines.js';
 import { benchPruneUnderLoad } from './prune-under-load.js';
 import { benchSchema } from './schema.js';
@@ -13,6 +14,7 @@ const rows: Record<string, () => Promise<boolean>> = {
   'log-lines': benchLogLines,
   'list-at-scale': benchListAtScale,
   'prune-under-load': benchPruneUnderLoad,
+  'big-output': benchBigOutput,
 };
 
 const args = process.argv.slice(2);

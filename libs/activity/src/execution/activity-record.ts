@@ -458,7 +458,9 @@ export class ActivityRecord implements OutputSink {
 
   /** Never before what was noted last: a clock that steps back must not make a negative duration. */
   #now(): Date {
-    return new Date(Math.max(Date.now(), (this.#updatedAt ?? this.identity.createdAt).getTime()));
+    const last = this.#updatedAt ?? this.identity.createdAt;
+    // Lines come by the million: those of one millisecond share their time.
+    return Date.now() > last.getTime() ? new Date() : last;
   }
 
   #late(what: string): boolean {

@@ -1,9 +1,12 @@
 import type { LogCut, LogLine } from './activity-log.js';
 import { Fifo } from './fifo.js';
 import type { Amount, LogMemory } from './log-memory.js';
+import { afterDelay } from './long-timeout.js';
 
 /** How much of one activity is with the store at once: two of its batches, so that it never waits for the next one. */
 const WINDOW: Amount = { lines: 2_000, characters: 2_000_000 };
+/** Where the cap leaves lines out unwritten, the newest are written so often: most of them would be deleted at once. */
+const HURRIED_MS = 250;
 
 export interface OutboxParts {
   /** Lines up to this `seq` are never left out. */
@@ -30,6 +33,8 @@ export class LogOutbox {
   readonly #own: Amount = { lines: 0, characters: 0 };
   readonly #away: Amount = { lines: 0, characters: 0 };
   #room: { promise: Promise<void>; resolve: () => void } | undefined;
+  /** Lines come faster than they are worth writing: the newest ones wait until this ends. */
+  #stopHurry: (() => void) | undefined;
   #isClosed = false;
 
   constructor(parts: OutboxParts) {
@@ -70,12 +75,15 @@ export class LogOutbox {
 
   /** Gives the store all that waits here: the end of the activity comes next, or somebody waits for the lines. */
   handAll(): void {
+    this.#stopHurry?.();
+    this.#stopHurry = undefined;
     this.#hand({ lines: Infinity, characters: Infinity });
   }
 
   /** The activity has ended: nobody waits for room any more. */
   close(): void {
     this.#isClosed = true;
+    this.#stopHurry?.();
     this.#tellRoom();
   }
 
@@ -83,6 +91,10 @@ export class LogOutbox {
     for (let line = this.#tail.peek(); line && line.seq <= cut.toSeq; line = this.#tail.peek()) {
       this.#tail.shift();
       this.#release(line.text.length);
+      this.#stopHurry ??= afterDelay(HURRIED_MS, () => {
+        this.#stopHurry = undefined;
+        this.#hand(WINDOW);
+      });
     }
     this.#cut = this.#cut ? { ...cut, fromSeq: this.#cut.fromSeq } : cut;
   }
@@ -91,6 +103,7 @@ export class LogOutbox {
     while (this.#away.lines < window.lines && this.#away.characters < window.characters) {
       let line = this.#head.shift();
       if (!line) {
+        if (this.#stopHurry) return;
         this.#handCut();
         line = this.#tail.shift();
       }

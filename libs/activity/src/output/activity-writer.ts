@@ -5,9 +5,11 @@ import { setImmediate } from 'node:timers';
 import { LineSplitter, type LineSink } from './line-splitter.js';
 import { Tee } from './tee.js';
 
-/** How long a source that never waits may keep the event loop to itself; the clock is asked with every so many chunks. */
+/** How long a source that never waits may keep the event loop to itself. */
 const TURN_MS = 10;
-const CHUNKS_A_LOOK = 16;
+/** The clock is asked once for so many bytes, of which each chunk is a thousand by itself. */
+const BYTES_A_LOOK = 16_384;
+const BYTES_OF_A_CHUNK = 1_024;
 /** Encodings in which a string stands for bytes; in every other one it is text. */
 const BYTE_ENCODINGS: ReadonlySet<string> = new Set(['hex', 'base64', 'base64url']);
 
@@ -45,7 +47,7 @@ export class ActivityWriter extends Writable {
   #takenAhead = 0;
   #goOn: (() => void) | undefined;
   #isRushing = false;
-  #chunks = 0;
+  #sinceLook = 0;
   #turnEnds = 0;
   #isClosed = false;
 
@@ -102,7 +104,7 @@ export class ActivityWriter extends Writable {
     else this.#lines.write(bytes);
     const room = this.#target.whenRoom();
     const copied = this.#tee?.write(bytes);
-    const turn = this.#turn();
+    const turn = this.#turn(bytes.length);
     if (this.#isRushing || (!room && !copied && !turn)) {
       callback();
       return;
@@ -136,9 +138,10 @@ export class ActivityWriter extends Writable {
   }
 
   /** A source that is read in microtasks only would keep the event loop from everybody else. */
-  #turn(): Promise<void> | undefined {
-    this.#chunks = (this.#chunks + 1) % CHUNKS_A_LOOK;
-    if (this.#chunks !== 0) return undefined;
+  #turn(bytes: number): Promise<void> | undefined {
+    this.#sinceLook += bytes + BYTES_OF_A_CHUNK;
+    if (this.#sinceLook < BYTES_A_LOOK) return undefined;
+    this.#sinceLook = 0;
     const now = performance.now();
     if (now < this.#turnEnds) return undefined;
     const isFirst = now > this.#turnEnds + TURN_MS;
