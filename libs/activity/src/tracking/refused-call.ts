@@ -9,7 +9,7 @@ const answer = Symbol.for('nestjs-activity.refusal');
  * A call over HTTP that the tracker itself has refused before its body, as Nest's own filter answers it: status and
  * problem are there without any filter of the app. `cause` is the `ActivityError`.
  */
-export class ActivityRefusedException extends HttpException {
+class ActivityRefusedException extends HttpException {
   readonly [answer]: ProblemAnswer;
 
   constructor(error: ActivityError, told: ProblemAnswer) {
