@@ -135,7 +135,7 @@ describeEachDatabase('output while the database takes no writes', (database) => 
     held.resolve();
     await ended.promise;
     await app.close();
-    await flushing.promise;
+    await expect(flushing.promise).resolves.toBeUndefined();
     await release();
   }, 60_000);
 });
