@@ -46,11 +46,11 @@ export async function benchPruneUnderLoad(): Promise<boolean> {
 /** A few calls at once, again and again. @returns the p99 of how long one took, in milliseconds. */
 async function callsUntil(nothing: { work(): Promise<void> }, end: Promise<void>): Promise<number> {
   const times: number[] = [];
-  let isOver = false;
-  const over = end.finally(() => (isOver = true));
+  const until = { isOver: false };
+  const over = end.finally(() => (until.isOver = true));
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
-      while (!isOver) {
+      while (!until.isOver) {
         const start = performance.now();
         await nothing.work();
         times.push(performance.now() - start);
