@@ -21,9 +21,10 @@ export class ActivityEvents {
     return () => void this.#listeners.delete(own);
   }
 
-  emit(name: ActivityEventName, activity: Activity): void {
+  /** @param activity  asked for only where somebody listens. */
+  emit(name: ActivityEventName, activity: () => Activity): void {
     if (this.#listeners.size === 0) return;
-    const event = { name, activity };
+    const event = { name, activity: activity() };
     for (const listener of this.#listeners) void this.#tell(listener, event);
   }
 

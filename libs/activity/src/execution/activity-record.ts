@@ -1,4 +1,13 @@
-import type { Activity, Json, JsonObject, MessageLevel, MessageSource, StoredError } from '../model/activity.js';
+import type {
+  Activity,
+  ActivityStep,
+  Json,
+  JsonObject,
+  MessageLevel,
+  MessageSource,
+  Progress,
+  StoredError,
+} from '../model/activity.js';
 import type { Outcome } from '../model/outcome.js';
 import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
 import { errorText } from '../model/stored-error.js';
@@ -7,6 +16,7 @@ import type { Redaction } from '../output/redaction.js';
 import type { LogSource, OutputLine, OutputSink } from '../output/activity-output.js';
 import type { KeyClaim } from '../storage/activity-keys.js';
 import type {
+  ActivityChanges,
   ActivityIdentity,
   ActivityStore,
   CancelFact,
@@ -24,6 +34,11 @@ import type { ProgressReport } from './progress-meter.js';
 import type { PlannedStep } from './step-list.js';
 import type { LogMemory } from './log-memory.js';
 import { LogOutbox } from './log-outbox.js';
+import { RowChanges } from './row-changes.js';
+
+const UNKNOWN: Progress = Object.freeze({ percent: null, current: null, total: null, unit: null, perSecond: null });
+const DONE: Progress = Object.freeze({ ...UNKNOWN, percent: 100 });
+const NO_STEPS: { items: ActivityStep[]; omitted: number } = { items: [], omitted: 0 };
 
 export interface RecordSettings extends LogLimits {
   progressInterval: number;
@@ -55,20 +70,21 @@ export class ActivityRecord implements OutputSink {
   readonly #store: ActivityStore;
   readonly #owner: Ownership;
   readonly #failures: RecordFailures;
+  readonly #parts: RecordParts;
   readonly #log: ActivityLog;
   readonly #redaction: Redaction;
-  readonly #lines: LineRedaction;
+  readonly #changed: RowChanges;
   /** What it is of its parent's progress, where that follows its children. */
   readonly #share: ChildShare | undefined;
   readonly #writes: CoalescedWrites;
-  readonly #progress = new ActivityProgress();
-  readonly #outbox: LogOutbox;
+  // Made when they are asked for: most work is short, and says nothing of itself.
+  #madeProgress: ActivityProgress | undefined;
+  #madeLines: LineRedaction | undefined;
+  #madeOutbox: LogOutbox | undefined;
   /** Writers that may still have something to say. */
   readonly #sources = new Set<LogSource>();
   #metadata: JsonObject;
   #criticalSection: string | null = null;
-  /** Whether a row may say that it is in a section: others need no column for it in every write. */
-  #hadSections = false;
   #status: ActivityStatus = 'queued';
   #reason: Outcome['reason'] = null;
   #error: StoredError | null = null;
@@ -85,12 +101,10 @@ export class ActivityRecord implements OutputSink {
   /** The newest write of changes, or of a cancel. */
   #written: Promise<void> = Promise.resolve();
 
-  constructor(
-    identity: ActivityIdentity,
-    store: ActivityStore,
-    { settings, failures, redaction, logMemory, share }: RecordParts,
-  ) {
+  constructor(identity: ActivityIdentity, store: ActivityStore, parts: RecordParts) {
+    const { settings, failures, redaction, share } = parts;
     this.identity = identity;
+    this.#parts = parts;
     this.#store = store;
     this.#owner = { ownerId: store.ownerId, fence: 1 };
     this.#failures = failures;
@@ -102,16 +116,8 @@ export class ActivityRecord implements OutputSink {
     });
     this.#log = new ActivityLog(settings);
     this.#redaction = redaction;
-    this.#lines = new LineRedaction(redaction);
-    const about = { activityId: identity.id, ...this.#owner };
-    this.#outbox = new LogOutbox({
-      headEnd: this.#log.headEnd,
-      memory: logMemory,
-      append: (line) => store.append({ ...line, ...about }),
-      trim: (cut) => store.trim({ ...about, ...cut, marker: { ...cut.marker, ...about } }),
-      onLost: (error) => this.#lose(error),
-    });
-    this.#metadata = { ...identity.metadata };
+    this.#metadata = identity.metadata;
+    this.#changed = new RowChanges(identity.metadata);
     this.#updatedAt = identity.createdAt;
   }
 
@@ -221,7 +227,6 @@ export class ActivityRecord implements OutputSink {
     const name = this.#redaction.textOrNull(given);
     if (this.#ended || this.#criticalSection === name) return;
     this.#criticalSection = name;
-    this.#hadSections = true;
     this.#change();
   }
 
@@ -269,14 +274,14 @@ export class ActivityRecord implements OutputSink {
 
   /** Undefined while there is room for more lines; else resolves when there is. Never rejects. */
   whenRoom(): Promise<void> | undefined {
-    return this.#outbox.whenRoom();
+    return this.#madeOutbox?.whenRoom();
   }
 
   /** Resolves when every line so far is durable, or given up by the store, which is told in the application's log. */
   async flushed(): Promise<void> {
     this.#takeWaiting();
     this.#writeGap();
-    this.#outbox.handAll();
+    this.#madeOutbox?.handAll();
     await this.#store.flush();
   }
 
@@ -301,10 +306,10 @@ export class ActivityRecord implements OutputSink {
   async settle(outcome: Outcome, { error, result }: { error?: StoredError; result?: Json }): Promise<CasResult> {
     this.takeSources();
     this.#writeGap();
-    this.#outbox.handAll();
+    this.#madeOutbox?.handAll();
     this.#end();
     this.#endedAt = this.#now();
-    this.#progress.finish(outcome.status, this.#endedAt);
+    this.#madeProgress?.finish(outcome.status, this.#endedAt);
     this.#status = outcome.status;
     this.#reason = outcome.reason;
     this.#criticalSection = null;
@@ -329,7 +334,7 @@ export class ActivityRecord implements OutputSink {
   close(outcome: Outcome, cancel: CancelFact | null): void {
     this.#end();
     this.#endedAt = this.#now();
-    this.#progress.finish(outcome.status, this.#endedAt);
+    this.#madeProgress?.finish(outcome.status, this.#endedAt);
     this.#status = outcome.status;
     this.#reason = outcome.reason;
     this.#cancel = cancel;
@@ -342,14 +347,14 @@ export class ActivityRecord implements OutputSink {
     const { identity } = this;
     const { latestMessage, ...counts } = this.#log.counts;
     const now = this.#now();
-    const { items: steps, omitted: omittedStepCount } = this.#progress.steps(now);
+    const { items: steps, omitted: omittedStepCount } = this.#madeProgress?.steps(now) ?? NO_STEPS;
     return {
       ...identity,
       status: this.#status,
       reason: this.#reason,
-      progress: this.#progress.value(now),
-      expectedEndAt: this.#progress.expectedEndAt(now),
-      step: this.#progress.step,
+      progress: this.#madeProgress?.value(now) ?? this.#progressUnsaid,
+      expectedEndAt: this.#madeProgress?.expectedEndAt(now) ?? null,
+      step: this.#step,
       steps,
       omittedStepCount,
       criticalSection: this.#criticalSection,
@@ -392,7 +397,7 @@ export class ActivityRecord implements OutputSink {
     this.#ended = true;
     this.#writes.stop();
     this.#sources.clear();
-    this.#outbox.close();
+    this.#madeOutbox?.close();
   }
 
   /** What was written before comes before, though its writer may be waiting for its turn. */
@@ -402,14 +407,14 @@ export class ActivityRecord implements OutputSink {
 
   #write(said: OutputLine): void {
     this.#writeGap();
-    const { level, source, step = this.#progress.step } = said;
+    const { level, source, step = this.#step } = said;
     const { text, omitted } = this.#lines.line(said.text, source, said.omitted);
     const { line, cut } = this.#log.write(level, text, { source, step, at: this.#now() }, omitted);
     if (!this.#lost) this.#outbox.push(line, cut);
   }
 
   #writeGap(): void {
-    const gap = this.#log.gap({ step: this.#progress.step, at: this.#now() });
+    const gap = this.#log.gap({ step: this.#step, at: this.#now() });
     if (gap && !this.#lost) this.#outbox.push(gap);
   }
 
@@ -430,25 +435,57 @@ export class ActivityRecord implements OutputSink {
 
   #writeChanges(): void {
     if (this.#lost) return;
-    this.#written = this.#store
-      .update(this.identity.id, this.#owner, this.#changes())
-      .catch((error: unknown) => this.#lose(error));
+    this.#written = this.#store.update(this.identity.id, this.#owner, this.#changes()).catch((error: unknown) => {
+      this.#changed.forget();
+      this.#lose(error);
+    });
   }
 
-  #changes() {
+  #changes(): ActivityChanges {
     const now = this.#now();
-    const { stepRevision } = this.#progress;
-    const steps = stepRevision === this.#stepRevision ? undefined : this.#progress.steps(now);
-    this.#stepRevision = stepRevision;
-    return {
-      progress: this.#progress.value(now),
-      expectedEndAt: this.#progress.expectedEndAt(now),
-      step: this.#progress.step,
-      ...(steps ? { steps } : {}),
-      ...(this.#hadSections ? { criticalSection: this.#criticalSection } : {}),
+    const changes = this.#changed.take({
+      progress: this.#madeProgress?.value(now) ?? this.#progressUnsaid,
+      expectedEndAt: this.#madeProgress?.expectedEndAt(now) ?? null,
+      step: this.#step,
+      criticalSection: this.#criticalSection,
       metadata: this.#metadata,
       ...this.#log.counts,
-    };
+    });
+    const stepRevision = this.#madeProgress?.stepRevision ?? 0;
+    if (stepRevision === this.#stepRevision) return changes;
+    this.#stepRevision = stepRevision;
+    return { ...changes, steps: this.#progress.steps(now) };
+  }
+
+  get #progress(): ActivityProgress {
+    return (this.#madeProgress ??= new ActivityProgress());
+  }
+
+  /** Of one that has said nothing of it: a success is 100 %. */
+  get #progressUnsaid(): Progress {
+    return this.#status === 'succeeded' ? DONE : UNKNOWN;
+  }
+
+  get #step(): string | null {
+    return this.#madeProgress?.step ?? null;
+  }
+
+  get #lines(): LineRedaction {
+    return (this.#madeLines ??= new LineRedaction(this.#redaction));
+  }
+
+  get #outbox(): LogOutbox {
+    if (this.#madeOutbox) return this.#madeOutbox;
+    const store = this.#store;
+    const about = { activityId: this.identity.id, ...this.#owner };
+    this.#madeOutbox = new LogOutbox({
+      headEnd: this.#log.headEnd,
+      memory: this.#parts.logMemory,
+      append: (line) => store.append({ ...line, ...about }),
+      trim: (cut) => store.trim({ ...about, ...cut, marker: { ...cut.marker, ...about } }),
+      onLost: (error) => this.#lose(error),
+    });
+    return this.#madeOutbox;
   }
 
   #touch(): void {

@@ -49,7 +49,7 @@ export class ActivityRunner {
     this.#admission = new Admission(parts);
     this.#listener = {
       settled: (activity, result) => this.#settled(activity, result),
-      cancelling: (activity) => parts.events.emit('cancelling', activity.record.snapshot()),
+      cancelling: (activity) => parts.events.emit('cancelling', () => activity.record.snapshot()),
       abandoned: (activity) => this.running.abandon(activity),
       released: (activity) => this.running.delete(activity),
       within: withinActivity,
@@ -86,7 +86,7 @@ export class ActivityRunner {
     const work = withinActivity(activity, async () => body(activity.context));
     let value: T;
     try {
-      value = await Promise.race([work, activity.whenForced]);
+      value = await activity.untilForced(work);
     } catch (error) {
       if (activity.forced) finishLate(activity, work);
       else await activity.finish({ ok: false, error });
@@ -177,7 +177,7 @@ export class ActivityRunner {
 
   #settled(activity: RunningActivity, result: CasResult): void {
     if (result.won) {
-      this.#parts.events.emit('settled', activity.record.snapshot());
+      this.#parts.events.emit('settled', () => activity.record.snapshot());
       this.#parts.bus.publish({ kind: 'settled', activityId: activity.id });
       return;
     }
@@ -192,6 +192,6 @@ export class ActivityRunner {
   /** Somebody else settled it: those who listen here hear how. */
   async #tellForeignEnd(id: string): Promise<void> {
     const row = await this.#parts.store.get(id).catch(() => null);
-    if (row) this.#parts.events.emit('settled', row);
+    if (row) this.#parts.events.emit('settled', () => row);
   }
 }

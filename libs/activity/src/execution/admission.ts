@@ -46,12 +46,12 @@ export class Admission {
     const { options, notes, onRecorded } = request;
     if (hasKeys(options)) return this.#admitWithKeys(activity, request);
     const place = this.#enterLimit(activity, options);
-    const startsAtOnce = (place?.granted ?? true) && !activity.signal.aborted;
+    const startsAtOnce = (place?.granted ?? true) && !activity.aborted;
     await this.#recordStart(activity, startsAtOnce ? 'running' : 'queued', options.onStoreFailure);
     onRecorded?.(activity);
     for (const note of notes ?? []) activity.record.message('warn', note, 'activity');
-    this.parts.events.emit(startsAtOnce ? 'started' : 'queued', activity.record.snapshot());
-    if (place && !startsAtOnce && !activity.signal.aborted) await this.#waitForSlot(activity, place, options);
+    this.parts.events.emit(startsAtOnce ? 'started' : 'queued', () => activity.record.snapshot());
+    if (place && !startsAtOnce && !activity.aborted) await this.#waitForSlot(activity, place, options);
     await activity.whenNoCancelIsPending();
     await refuseIfAborted(activity);
     return undefined;
@@ -67,11 +67,11 @@ export class Admission {
     onRecorded?.(activity);
     for (const note of notes ?? []) activity.record.message('warn', note, 'activity');
     if (start.alone) activity.record.message('warn', aloneText(keyOf(options)), 'activity');
-    this.parts.events.emit(status === 'running' ? 'started' : 'queued', activity.record.snapshot());
+    this.parts.events.emit(status === 'running' ? 'started' : 'queued', () => activity.record.snapshot());
     const queueTimeout = options.queueTimeout ?? this.parts.settings.queueTimeout;
     const giveUpAt = queueTimeout === undefined ? undefined : performance.now() + queueTimeout;
-    if (start.wait && !activity.signal.aborted) await this.#waitForKey(activity, start.wait, options);
-    if (status === 'queued' && !activity.signal.aborted) {
+    if (start.wait && !activity.aborted) await this.#waitForKey(activity, start.wait, options);
+    if (status === 'queued' && !activity.aborted) {
       const place = this.#enterLimit(activity, options);
       const left = giveUpAt === undefined ? undefined : Math.max(0, giveUpAt - performance.now());
       if (place && !place.granted) await this.#waitForSlot(activity, place, options, left);
@@ -185,14 +185,14 @@ export class Admission {
       await activity.refuse({ status: 'failed', reason: 'queue_timeout' }, error);
       throw error;
     }
-    if (end === 'granted' && !activity.signal.aborted) await this.#start(activity);
+    if (end === 'granted' && !activity.aborted) await this.#start(activity);
   }
 
   async #start(activity: RunningActivity): Promise<void> {
     const granted: CasResult = await withinTime(activity.record.grant(), this.parts.settings.startTimeout, {
       won: true,
     });
-    if (granted.won) return this.parts.events.emit('started', activity.record.snapshot());
+    if (granted.won) return this.parts.events.emit('started', () => activity.record.snapshot());
     // Someone else was first. A row that is gone was deleted by hand: the work was asked for, so it runs.
     if (granted.status === null || !isFinalStatus(granted.status)) return;
     const row = await this.parts.store.get(activity.id).catch(() => null);
@@ -210,7 +210,7 @@ function keyOf({ exclusive, idempotencyKey }: CheckedActivityOptions): string {
 }
 
 async function refuseIfAborted(activity: RunningActivity): Promise<void> {
-  if (!activity.signal.aborted) return;
+  if (!activity.aborted) return;
   const error: unknown = activity.signal.reason;
   if (!activity.settled) await activity.refuse(outcomeOf({ ok: false, error }, activity.signal), error);
   throw error;

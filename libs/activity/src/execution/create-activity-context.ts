@@ -13,7 +13,8 @@ import { stepOf, type StepArguments, type StepWork } from './step-arguments.js';
 
 /** What a context asks of its activity, beside what goes to the record. */
 export interface ActivityControl {
-  signal: AbortSignal;
+  /** Made when it is asked for. */
+  signal: () => AbortSignal;
   onCancel(hook: CancelHook, budgetMs: number): () => void;
   uncancellable<T>(name: string, work: () => T | PromiseLike<T>): Promise<T>;
   run: ActivityContext['run'];
@@ -21,18 +22,20 @@ export interface ActivityControl {
 
 /** The context of one activity, its functions bound to it once. */
 export function createActivityContext(record: ActivityRecord, control: ActivityControl): ActivityContext {
-  const { signal } = control;
   const at = (level: MessageLevel) => (message: unknown) => record.message(level, lineOf(message));
-  const output = new ActivityOutput(record, signal);
+  let made: ActivityOutput | undefined;
+  const output = (): ActivityOutput => (made ??= new ActivityOutput(record, control.signal()));
   return Object.freeze({
     id: record.identity.id,
     tracked: true,
-    signal,
+    get signal() {
+      return control.signal();
+    },
     progress: (report) => record.progress(report),
     step: <T>(...args: StepArguments<T>) => {
       const { name, options, work } = stepOf(args);
       record.step(name, options);
-      return (work && withinStep(name!, work, { record, signal })) as Promise<T>;
+      return (work && withinStep(name!, work, { record, signal: control.signal() })) as Promise<T>;
     },
     steps: (plan) => record.steps(plan.map((step) => (typeof step === 'string' ? { name: step } : step))),
     log: Object.freeze({
@@ -46,17 +49,17 @@ export function createActivityContext(record: ActivityRecord, control: ActivityC
       merge: (patch) => record.mergeMetadata(patch),
       get: () => record.metadata,
     }),
-    writer: output.writer,
+    writer: (options) => output().writer(options),
     get stdout() {
-      return output.stdout;
+      return output().stdout;
     },
     get stderr() {
-      return output.stderr;
+      return output().stderr;
     },
-    exec: output.exec,
-    flushed: output.flushed,
-    throwIfCancelled: () => signal.throwIfAborted(),
-    sleep: (ms) => abortableSleep(ms, signal),
+    exec: (...call) => output().exec(...call),
+    flushed: () => record.flushed(),
+    throwIfCancelled: () => control.signal().throwIfAborted(),
+    sleep: (ms) => abortableSleep(ms, control.signal()),
     onCancel: (hook, options) => control.onCancel(hook, hookBudgetOf(hook, options)),
     uncancellable: async <T>(...args: SectionArguments<T>) => {
       const { name, work } = sectionOf(args);

@@ -82,7 +82,7 @@ export class FollowedIterator<T> implements AsyncGenerator<T> {
     const taken = withinActivity(activity, async () => take(source));
     this.#taken = taken;
     try {
-      const result = await Promise.race([taken, activity.whenForced]);
+      const result = await activity.untilForced(taken);
       // The end of a generator is its own. Another iterator, a subscription of a bus say, has ended since it was closed.
       const isClosed = this.#closing !== undefined && !isGenerator(source);
       if (result.done && !isClosed) await this.#end(begun, { ok: true, value: result.value });
@@ -121,7 +121,7 @@ export class FollowedIterator<T> implements AsyncGenerator<T> {
     // At once, also while a step is pending: an iterator that waits for events may be woken by it.
     const closed = withinActivity(activity, async () => source.return?.());
     const ended = Promise.allSettled([this.#taken, closed]);
-    await Promise.race([ended, activity.whenForced]).catch(() => undefined);
+    await activity.untilForced(ended).catch(() => undefined);
     if (this.#over) return;
     this.#untold = { error };
     await this.#end(begun, { ok: false, error }, ended);

@@ -48,7 +48,7 @@ export function followStream(activity: RunningActivity, stream: Readable, answer
     stream.destroy(left ? undefined : (activity.signal.reason as Error));
   });
   // A source that does not let itself be closed (a generator that ignores its signal) must not keep the client waiting.
-  activity.whenForced.catch(() => answer?.cut());
+  activity.onForced(() => answer?.cut());
   finished(stream, { writable: false }, (error) => {
     closed = true;
     if (!error) return settle({ ok: true, value: undefined });

@@ -56,6 +56,7 @@ export interface RunningActivityListener {
 }
 
 const FORCED: Outcome = { status: 'cancelled', reason: 'forced' };
+const NEVER_ABORTED = new AbortController().signal;
 
 /**
  * One activity that this process owns: its signal, its deadline, its slot and its one settlement. Two ends are told
@@ -63,15 +64,14 @@ const FORCED: Outcome = { status: 'cancelled', reason: 'forced' };
  * settled after the grace without it, and keeps its slot until it has ended.
  */
 export class RunningActivity {
-  readonly context: ActivityContext;
-  /** Rejects with the signal's reason when the row was settled without the body. */
-  readonly whenForced: Promise<never>;
-  readonly #abort: WorkAbort;
   readonly #pendingCancels = new Set<Promise<unknown>>();
   readonly #releasers: (() => void)[] = [];
-  #rejectForced!: (reason: unknown) => void;
   readonly #places: { leave(): void }[] = [];
   readonly #placesUntilSettled: { leave(): void }[] = [];
+  // Made when they are asked for: most work is short, says nothing of itself and is never stopped.
+  #madeContext: ActivityContext | undefined;
+  #madeAbort: WorkAbort | undefined;
+  #forcedListeners: ((reason: unknown) => void)[] = [];
   #settlement: Promise<CasResult> | undefined;
   /** The work has come back, and its clean-ups are waited for. */
   #ending = false;
@@ -86,28 +86,39 @@ export class RunningActivity {
     readonly ancestorIds: readonly string[],
     private readonly options: RunningActivityOptions,
     private readonly listener: RunningActivityListener,
-  ) {
-    this.whenForced = new Promise<never>((_resolve, reject) => (this.#rejectForced = reject));
-    this.whenForced.catch(() => undefined);
-    this.#abort = new WorkAbort({
-      aborting: (cancellation) => this.#aborting(cancellation),
-      held: (cancellation, section) => this.#held(cancellation, section),
-      section: (name) => record.criticalSection(name),
-      hasEnded: () => this.#ended || this.#ending || (this.settled && !this.#forced),
-      within: (work) => listener.within(this, work),
-      warn: (text) => record.message('warn', text, 'activity'),
-    });
-    const { hooks, sections } = this.#abort;
-    this.context = createActivityContext(record, {
-      signal: this.signal,
-      onCancel: (hook, budgetMs) => hooks.add(hook, budgetMs),
-      uncancellable: (name, work) => sections.run(name, work),
-      run: (childOptions, work) => listener.runChild(this, childOptions, work),
-    });
-  }
+  ) {}
 
   get id(): string {
     return this.record.identity.id;
+  }
+
+  get context(): ActivityContext {
+    this.#madeContext ??= createActivityContext(this.record, {
+      signal: () => this.signal,
+      onCancel: (hook, budgetMs) => this.#abort.hooks.add(hook, budgetMs),
+      uncancellable: (name, work) => this.#abort.sections.run(name, work),
+      run: (childOptions, work) => this.listener.runChild(this, childOptions, work),
+    });
+    return this.#madeContext;
+  }
+
+  /** Whether the signal has aborted; asking does not make one. */
+  get aborted(): boolean {
+    return this.#madeAbort?.signal.aborted ?? false;
+  }
+
+  /** Calls `listener` with the signal's reason when the row is settled without the body; at once, if it has been. */
+  onForced(listener: (reason: unknown) => void): void {
+    if (this.#forced) listener(this.signal.reason);
+    else if (!this.#ended) this.#forcedListeners.push(listener);
+  }
+
+  /** What `work` gives; or the signal's reason, when the row is settled without the body. */
+  untilForced<T>(work: PromiseLike<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.onForced(reject);
+      work.then(resolve, reject);
+    });
   }
 
   get signal(): AbortSignal {
@@ -116,7 +127,7 @@ export class RunningActivity {
 
   /** Name of the critical section that an abort has to wait for, null for none. */
   get criticalSection(): string | null {
-    return this.#abort.sections.current;
+    return this.#madeAbort?.sections.current ?? null;
   }
 
   /** How long work may go on that nobody waits for any more, in milliseconds. */
@@ -159,7 +170,7 @@ export class RunningActivity {
    * a clean-up starts is spared the abort that it cleans up after.
    */
   followParent(parent: RunningActivity): void {
-    if (parent.#abort.sections.isCleaningUp) return;
+    if (parent.#madeAbort?.sections.isCleaningUp) return;
     this.#releasers.push(
       whenAborted(parent.signal, () => {
         const cancellation = new ActivityParentCancelledError(this.id, parent.signal.reason);
@@ -230,7 +241,7 @@ export class RunningActivity {
       void this.#abandonOnce(this.#settle({ status, reason }, {}));
     }
     this.#abort.hooks.leave(cancellation);
-    this.#rejectForced(cancellation);
+    for (const tell of this.#forcedListeners.splice(0)) tell(cancellation);
     return this.#settlement;
   }
 
@@ -264,13 +275,13 @@ export class RunningActivity {
 
   /** How it ends with this: as its reason says, or its type. */
   outcomeOf(completion: Completion): Outcome {
-    return outcomeOf(completion, this.signal, this.options.outcomes);
+    return outcomeOf(completion, this.#madeAbort?.signal ?? NEVER_ABORTED, this.options.outcomes);
   }
 
   /** Settles, when the clean-ups of an aborted one have ended. @returns whether this was first. */
   async settle(outcome: Outcome, what: { error?: StoredError; result?: Json }): Promise<boolean> {
     if (this.settled || this.#ending) return false;
-    const cleanUps = this.#abort.hooks.whenDone();
+    const cleanUps = this.#madeAbort?.hooks.whenDone();
     if (cleanUps) {
       this.#ending = true;
       await cleanUps;
@@ -292,10 +303,25 @@ export class RunningActivity {
   release(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#abort.hooks.close();
+    this.#madeAbort?.hooks.close();
+    this.#forcedListeners = [];
     for (const release of this.#releasers.splice(0)) release();
     for (const place of [...this.#places.splice(0), ...this.#placesUntilSettled.splice(0)]) place.leave();
     this.listener.released(this);
+  }
+
+  get #abort(): WorkAbort {
+    if (this.#madeAbort) return this.#madeAbort;
+    this.#madeAbort = new WorkAbort({
+      aborting: (cancellation) => this.#aborting(cancellation),
+      held: (cancellation, section) => this.#held(cancellation, section),
+      section: (name) => this.record.criticalSection(name),
+      hasEnded: () => this.#ended || this.#ending || (this.settled && !this.#forced),
+      within: (work) => this.listener.within(this, work),
+      warn: (text) => this.record.message('warn', text, 'activity'),
+    });
+    if (this.#ended) this.#madeAbort.hooks.close();
+    return this.#madeAbort;
   }
 
   /** The signal is about to abort: from here on the work has its grace. */

@@ -109,6 +109,4 @@ export class ActivityOutput {
       warn: (text) => this.#sink.output({ level: 'warn', text, source: 'activity' }),
     });
   };
-
-  readonly flushed = (): Promise<void> => this.#sink.flushed();
 }

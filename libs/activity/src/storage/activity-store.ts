@@ -48,7 +48,7 @@ export interface NewActivity extends ActivityIdentity, Ownership {
 
 /** What the owner says of its activity between start and end; what is left out stays as it is. */
 export interface ActivityChanges {
-  progress?: Progress;
+  progress?: Partial<Progress>;
   expectedEndAt?: Date | null;
   steps?: { items: readonly ActivityStep[]; omitted: number };
   step?: string | null;

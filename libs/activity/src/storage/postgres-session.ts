@@ -7,7 +7,7 @@ import type { SqlValue } from './sql-value.js';
 import type { PreparedStatements } from './prepared-statements.js';
 import { statusList, type Tables } from './tables.js';
 import { guard, setClause } from './update-sql.js';
-import { INSERT_COLUMNS, type MessageInsert, type MessageRange } from './write.js';
+import { INSERT_COLUMNS, insertedPlaces, type MessageInsert, type MessageRange } from './write.js';
 import type { UpdateGroup } from './write-batch.js';
 import { standingOf, type Standing, type WriteSession } from './write-plan.js';
 
@@ -49,11 +49,13 @@ export class PostgresSession implements WriteSession {
   }
 
   async insertActivities(rows: readonly (readonly SqlValue[])[]): Promise<void> {
-    const arrays = INSERT_COLUMNS.map((column) => arrayOf(ACTIVITY_COLUMNS[column]));
+    const places = insertedPlaces(rows);
+    const columns = places.map((place) => INSERT_COLUMNS[place]!);
+    const arrays = columns.map((column) => arrayOf(ACTIVITY_COLUMNS[column]));
     await this.#query(
-      `INSERT INTO ${this.tables.activities} (${names(INSERT_COLUMNS)}) SELECT * FROM ${unnest(arrays)} ` +
+      `INSERT INTO ${this.tables.activities} (${names(columns)}) SELECT * FROM ${unnest(arrays)} ` +
         'ON CONFLICT DO NOTHING',
-      turned(rows, INSERT_COLUMNS.length),
+      places.map((place) => rows.map((row) => row[place]!)),
     );
   }
 

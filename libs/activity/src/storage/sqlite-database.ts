@@ -7,7 +7,7 @@ import { takeKeySql } from './key-sql.js';
 import type { SqlValue } from './sql-value.js';
 import { statusList, tablesOf, type Tables } from './tables.js';
 import { guard, setClause } from './update-sql.js';
-import { INSERT_COLUMNS, type MessageInsert, type MessageRange } from './write.js';
+import { INSERT_COLUMNS, insertedPlaces, type MessageInsert, type MessageRange } from './write.js';
 import type { UpdateGroup, WriteBatch } from './write-batch.js';
 import {
   runNow,
@@ -105,11 +105,12 @@ export class SqliteDatabase implements Database, WriteSession {
   }
 
   insertActivities(rows: readonly (readonly SqlValue[])[]): void {
+    const places = insertedPlaces(rows);
+    const columns = places.map((place) => INSERT_COLUMNS[place]!);
     const insert = this.#statement(
-      `INSERT INTO ${this.tables.activities} (${quoted(INSERT_COLUMNS)}) VALUES (${marks(INSERT_COLUMNS)}) ` +
-        'ON CONFLICT DO NOTHING',
+      `INSERT INTO ${this.tables.activities} (${quoted(columns)}) VALUES (${marks(columns)}) ON CONFLICT DO NOTHING`,
     );
-    for (const row of rows) insert.run(...row);
+    for (const row of rows) insert.run(...places.map((place) => row[place]!));
   }
 
   updateActivities(group: UpdateGroup): ReadonlySet<string> {

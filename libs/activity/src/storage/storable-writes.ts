@@ -112,9 +112,14 @@ function statusWrite(id: string, settlement: Settlement): StatusWrite {
       status,
       reason,
       at,
-      error && storableError(error),
-      error && storableText(errorLine(error), LENGTHS.error_message),
-      result === undefined ? null : storableJson(result, MAX_RESULT_BYTES),
+      // A row that has neither an error nor a result has none to be written over.
+      ...(error || result !== undefined
+        ? [
+            error && storableError(error),
+            error && storableText(errorLine(error), LENGTHS.error_message),
+            result === undefined ? null : storableJson(result, MAX_RESULT_BYTES),
+          ]
+        : []),
     ],
     changes: changedValues(at, changes),
     ...(cancel ? { cancel: cancelValues(cancel) } : {}),
@@ -135,10 +140,10 @@ function changedValues(at: number, changes: ActivityChanges): Changes {
   const { progress, expectedEndAt, step, steps, criticalSection, latestMessage, metadata } = changes;
   return [
     at,
-    progress && finiteOrNull(progress.percent),
-    progress && finiteOrNull(progress.current),
-    progress && finiteOrNull(progress.total),
-    progress && storableTextOrNull(progress.unit, LENGTHS.progress_unit),
+    finiteOrNull(progress?.percent),
+    finiteOrNull(progress?.current),
+    finiteOrNull(progress?.total),
+    progress?.unit === undefined ? undefined : storableTextOrNull(progress.unit, LENGTHS.progress_unit),
     step === undefined ? undefined : storableTextOrNull(step, LENGTHS.step),
     criticalSection === undefined ? undefined : storableTextOrNull(criticalSection, LENGTHS.critical_section),
     latestMessage === undefined ? undefined : storableTextOrNull(latestMessage, LENGTHS.latest_message),
@@ -147,7 +152,7 @@ function changedValues(at: number, changes: ActivityChanges): Changes {
     changes.errorCount,
     changes.droppedMessageCount,
     metadata && storedMetadata(metadata),
-    progress && finiteOrNull(progress.perSecond),
+    finiteOrNull(progress?.perSecond),
     expectedEndAt === undefined ? undefined : (expectedEndAt?.getTime() ?? null),
     steps && storableSteps(steps),
   ];
@@ -175,6 +180,7 @@ function storedMetadata(metadata: JsonObject): string {
   return storableJson(metadata, MAX_METADATA_BYTES);
 }
 
-function finiteOrNull(value: number | null): number | null {
+function finiteOrNull(value: number | null | undefined): number | null | undefined {
+  if (value === undefined) return undefined;
   return value !== null && Number.isFinite(value) ? value : null;
 }

@@ -6,6 +6,7 @@ import {
   CHANGE_COLUMNS,
   GRANT_COLUMNS,
   MARK_COLUMNS,
+  SETTLE_BODY_COLUMNS,
   SETTLE_COLUMNS,
   type Changes,
   type MessageInsert,
@@ -96,7 +97,10 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
         }
         settlements.add(
           write,
-          { fixed: SETTLE_COLUMNS, values: write.values },
+          {
+            fixed: write.values.length > SETTLE_COLUMNS.length ? SETTLE_BODY_COLUMNS : SETTLE_COLUMNS,
+            values: write.values,
+          },
           { from: statusesBefore(write.to), to: write.to },
         );
         break;

@@ -27,7 +27,8 @@ export const CHANGE_COLUMNS = [
 export type Changes = readonly (SqlValue | undefined)[];
 
 export const GRANT_COLUMNS = ['status', 'started_at'] as const;
-export const SETTLE_COLUMNS = ['status', 'reason', 'ended_at', 'error', 'error_message', 'result'] as const;
+export const SETTLE_COLUMNS = ['status', 'reason', 'ended_at'] as const;
+export const SETTLE_BODY_COLUMNS = [...SETTLE_COLUMNS, 'error', 'error_message', 'result'] as const;
 export const CANCEL_COLUMNS = ['cancel_requested_at', 'cancel_by_id', 'cancel_by_name', 'cancel_reason'] as const;
 export const MARK_COLUMNS = ['status', ...CANCEL_COLUMNS] as const;
 
@@ -58,7 +59,7 @@ export interface StatusWrite extends OwnerWrite {
   to: ActivityStatus;
   /** `startedAt` or `endedAt`, as it is asked to be written. */
   at: number;
-  /** Of `GRANT_COLUMNS` or `SETTLE_COLUMNS`. */
+  /** Of `GRANT_COLUMNS`, or of `SETTLE_COLUMNS` or `SETTLE_BODY_COLUMNS`. */
   values: readonly SqlValue[];
   changes: Changes;
   /** Of `CANCEL_COLUMNS`, written where the row has no cancel yet. */
@@ -112,6 +113,15 @@ export const INSERT_COLUMNS = [
   'owner_id',
   'fence',
 ] as const;
+
+/** Places of `INSERT_COLUMNS` in which one of the rows has something: the others are null by themselves. */
+export function insertedPlaces(rows: readonly (readonly SqlValue[])[]): number[] {
+  const places: number[] = [];
+  for (let place = 0; place < INSERT_COLUMNS.length; place++) {
+    if (rows.some((row) => row[place] !== null)) places.push(place);
+  }
+  return places;
+}
 
 /** Both in one, where both wait. */
 export function mergedUpdate(older: UpdateWrite, newer: UpdateWrite): UpdateWrite {
