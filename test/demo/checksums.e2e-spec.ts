@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ActivityProblem } from 'nestjs-activity/admin';
+import { readActivityStream } from 'nestjs-activity/client';
 import { DemoClient } from './support/demo-client.js';
 import { DemoProcess, folder, stopDemos } from './support/demo-process.js';
 import { until } from './support/until.js';
@@ -97,13 +98,15 @@ describe('POST /checksums on a folder of the test', () => {
   const outside = folder();
   const root = folder();
   let client: DemoClient;
+  let url: string;
 
   beforeAll(async () => {
     write(outside, { 'secret.txt': 'secret' });
     write(root, Object.fromEntries(Object.entries(files).map(([path, content]) => [`given/${path}`, content])));
     symlinkSync(outside, join(root, 'given/link'));
     symlinkSync(outside, join(root, 'way-out'));
-    client = new DemoClient((await DemoProcess.start({ root })).url);
+    url = (await DemoProcess.start({ root })).url;
+    client = new DemoClient(url);
   });
 
   it('gives the digest of `sha256sum` over all files, and does not follow links', async () => {
@@ -124,6 +127,38 @@ describe('POST /checksums on a folder of the test', () => {
       return row.status === 'running' ? undefined : row;
     });
     expect(ended).toMatchObject({ status: 'succeeded', actor: { id: 'ada' } });
+  });
+
+  it('answers at once on Prefer: respond-async, with a place that shows it to the one who asked', async () => {
+    const answer = await fetch(`${url}/checksums`, {
+      method: 'POST',
+      headers: { 'x-user': 'ada', 'content-type': 'application/json', prefer: 'respond-async' },
+      body: JSON.stringify({ folder: 'given' }),
+    });
+    expect(answer.status).toBe(202);
+    const place = answer.headers.get('operation-location')!;
+    expect(place).toMatch(/^http:.*\/operations\/[\da-f-]{36}$/);
+    const ended = await until('its end', async () => {
+      const row = (await (await fetch(place, { headers: { 'x-user': 'ada' } })).json()) as { status: string };
+      return row.status === 'running' ? undefined : row;
+    });
+    expect(ended).toMatchObject({ status: 'succeeded', result: { files: 4 } });
+    expect((await fetch(place, { headers: { 'x-user': 'grace' } })).status).toBe(404);
+  });
+
+  it('streams what happens on Accept: application/x-ndjson', async () => {
+    const answer = await fetch(`${url}/checksums`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/x-ndjson' },
+      body: JSON.stringify({ folder: 'given' }),
+    });
+    const frames = [];
+    for await (const frame of readActivityStream(answer)) frames.push(frame);
+    expect(frames[0]).toMatchObject({ type: 'started' });
+    expect(frames).toContainEqual(
+      expect.objectContaining({ type: 'log', text: expect.stringMatching(/^4 files in /) }),
+    );
+    expect(frames.at(-1)).toMatchObject({ type: 'done', result: { files: 4, digest: digestOf(files) } });
   });
 
   it('warns of a file that cannot be read, and goes on', async () => {

@@ -26,7 +26,7 @@ export class AppModule {
         }),
         ScheduleModule.forRoot(),
         // Somebody sits at the terminal and waits: the default is 10 s.
-        ActivityModule.forRoot({ shutdownGrace: '1s' }),
+        ActivityModule.forRoot({ shutdownGrace: '1s', statusRoute: { path: 'operations', guards: [DemoGuard] } }),
         ActivityAdminModule.forRoot({ path: 'admin/activities', guards: [DemoGuard] }),
         ChecksumsModule,
         ImportsModule,

@@ -40,6 +40,10 @@ import { SqlActivityStore } from './storage/sql-activity-store.js';
 import { ActivityAddresses } from './tracking/activity-addresses.js';
 import { ActivityInterceptor } from './tracking/activity.interceptor.js';
 import { interceptMessageHandlers } from './tracking/message-handlers.js';
+import { ActivityResponses } from './tracking/responses/activity-responses.js';
+import { refuseImpossibleResponses } from './tracking/responses/refuse-impossible.js';
+import { SeenDurations } from './tracking/responses/seen-durations.js';
+import { ACTIVITY_READER } from './tracking/status/status.routes.js';
 import { readyTrackedInstances } from './tracking/tracked-instances.js';
 import { noteTracker } from './tracking/untracked-calls.js';
 
@@ -63,9 +67,10 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(RetentionTimer) private readonly retention: RetentionTimer,
     @Inject(ActivityAddresses) addresses: ActivityAddresses,
+    @Inject(ActivityResponses) private readonly responses: ActivityResponses,
   ) {
     // Here, since `connectMicroservice()` comes before the start.
-    interceptMessageHandlers(discovery, new ActivityInterceptor(addresses));
+    interceptMessageHandlers(discovery, new ActivityInterceptor(addresses, responses));
   }
 
   async onModuleInit(): Promise<void> {
@@ -73,10 +78,19 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     if (cores.length > 1) throw new ActivityModuleDuplicateError();
     this.stopTracking = noteTracker();
     readyTrackedInstances(this.discovery, this.runner);
+    this.readyResponses();
     await this.store.open();
     this.retention.start();
     const { captureLogs } = this.runner.settings;
     if (captureLogs) this.stopCapture = captureNestLogs(this.runner, captureLogs);
+  }
+
+  private readyResponses(): void {
+    const prototypes = this.discovery
+      .getControllers()
+      .map(({ metatype }) => (metatype as { prototype?: object } | null)?.prototype)
+      .filter((prototype) => prototype !== undefined);
+    this.responses.ready(prototypes.flatMap(refuseImpossibleResponses));
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -139,10 +153,17 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
       useFactory: ({ retention }: ActivitySettings, store: ActivityStore) =>
         new RetentionTimer(retention, store, logger),
     },
+    {
+      provide: SeenDurations,
+      inject: [ActivityEvents],
+      useFactory: (events: ActivityEvents) => new SeenDurations(events),
+    },
+    ActivityResponses,
+    { provide: ACTIVITY_READER, useExisting: ActivityService },
     { provide: APP_INTERCEPTOR, useClass: ActivityInterceptor },
     ActivityLifecycle,
   ],
-  exports: [ActivityRunner, ActivityService, ActivityAddresses],
+  exports: [ActivityRunner, ActivityService, ActivityAddresses, ACTIVITY_READER, SeenDurations],
 })
 export class ActivityCoreModule extends ConfigurableModuleClass {}
 

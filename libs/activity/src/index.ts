@@ -16,6 +16,8 @@ export type {
 } from './config/activity.options.js';
 export type { CaptureLogsOptions } from './config/capture-logs.options.js';
 export type { RedactOption } from './config/redact.options.js';
+export type { RespondOptions, ResponseMode } from './config/respond.options.js';
+export type { ActivityModuleExtras, StatusRouteOptions } from './config/status-route.options.js';
 export type { Duration } from './config/duration.js';
 export type { RetentionLimits, RetentionOptions, RetentionRule } from './config/retention.options.js';
 export type { ActivityContext, ActivityLogger, ChildActivityOptions } from './execution/activity-context.js';
@@ -47,6 +49,7 @@ export {
   type StoredError,
   type UsualDuration,
 } from './model/activity.js';
+export { withoutStacks } from './model/caller-view.js';
 export {
   ActivityCancelledError,
   ActivityClientDisconnectedError,
@@ -65,6 +68,7 @@ export * from './model/errors.js';
 export * from './model/key-errors.js';
 export type { ActivityEvent, ActivityEventName } from './model/events.js';
 export type { ChosenReason, OutcomeChoices } from './model/outcome.js';
+export type { ActivityFrame, DoneFrame, ErrorFrame, GapFrame, LogFrame, StartedFrame } from './model/frames.js';
 export { ABORT_REASONS, ACTIVITY_REASONS, type AbortReason, type ActivityReason } from './model/reasons.js';
 export {
   ACTIVE_STATUSES,
@@ -103,3 +107,4 @@ export { refusalOf } from './tracking/refused-call.js';
 export { actorOfRequest } from './tracking/default-actor.js';
 export { CurrentActivity } from './tracking/current-activity.decorator.js';
 export { TrackedActivity } from './tracking/tracked-activity.decorator.js';
+export { writeDoneLine, writeStartedLine, type DoneLine, type LineTarget } from './tracking/responses/write-lines.js';

@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiHeader, ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import {
   ActivityService,
@@ -29,12 +29,20 @@ export class ChecksumsController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Hash every file below a folder; answers when it is done' })
   @ApiBody({ type: ChecksumRequest })
+  @ApiHeader({
+    name: 'prefer',
+    required: false,
+    description: '`respond-async`: answer at once. `wait=10`: in ten seconds.',
+  })
+  @ApiProduces('application/json', 'application/x-ndjson')
+  @ApiResponse({ status: 202, description: '`Prefer` asked for it: the place to look is in `Location`.' })
   @ApiResponse({ status: 409, description: 'Somebody cancelled it.' })
   @TrackedActivity({
     type: 'folder.checksum',
     resource: ({ args: [{ folder }] }) => ({ type: 'folder', id: folder }),
     limit: DISK,
     keepResult: true,
+    respond: { allow: ['accepted', 'stream'] },
   })
   hash(@Body(FolderPipe) request: ChecksumRequest, @CurrentActivity() activity: ActivityContext): Promise<Checksum> {
     return this.checksum.of(request, activity);

@@ -4,8 +4,8 @@ import {
   ActivityNotFoundError,
   ActivityService,
   isFinalStatus,
+  withoutStacks,
   type Activity,
-  type StoredError,
 } from '../index.js';
 import { cancelBodyOf, idOf, refuseCrossSite, type RoutedRequest } from './admin-request.js';
 import type { AdminSettings } from './admin.options.js';
@@ -76,10 +76,6 @@ export class AdminRoutes {
   }
 
   private shown(activity: Activity): Activity {
-    return this.settings.stacks || !activity.error ? activity : { ...activity, error: withoutStack(activity.error) };
+    return this.settings.stacks ? activity : withoutStacks(activity);
   }
-}
-
-function withoutStack({ stack: _stack, causes, ...error }: StoredError): StoredError {
-  return causes ? { ...error, causes: causes.map(withoutStack) } : error;
 }

@@ -31,8 +31,8 @@ function object(properties: Record<string, JsonSchema>, optional: readonly strin
 
 const person = object({ id: text, name: orNull(text) }, ['name']);
 const error = object(
-  { name: text, message: text, code: text, stack: text, causes: { type: 'array', items: anything } },
-  ['code', 'stack', 'causes'],
+  { name: text, message: text, code: text, public: truth, stack: text, causes: { type: 'array', items: anything } },
+  ['code', 'public', 'stack', 'causes'],
 );
 
 const progress = object({

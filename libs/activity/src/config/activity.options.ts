@@ -5,6 +5,7 @@ import { CHOSEN_REASONS, type OutcomeChoices } from '../model/outcome.js';
 import { FINAL_STATUSES } from '../model/statuses.js';
 import { callable, checked, duration, name, oneOf, positiveInteger, truth } from './check.js';
 import type { Duration } from './duration.js';
+import { respond, type RespondOptions, type ResponseMode } from './respond.options.js';
 
 /** At most `max` activities with the same `key` run at once; the others wait as `queued`, first come first served. */
 export interface LimitOptions {
@@ -123,6 +124,11 @@ export interface TrackedActivityOptions {
   onStoreFailure?: StoreFailurePolicy;
   /** For HTTP handlers. Default: the module's. */
   onDisconnect?: DisconnectPolicy;
+  /**
+   * For HTTP handlers: how it answers (`result`, `accepted`, `stream`), and what its callers may ask for. Calls that do
+   * not come over HTTP ignore it. Default `result`.
+   */
+  respond?: ResponseMode | RespondOptions;
   /**
    * What the method returns, where its declared type does not say so. Default: as declared (an `Observable`, an async
    * generator), else `promise`.
@@ -252,6 +258,7 @@ const trackedActivityOptions = v.strictObject(
     weight: ofCall(perCall.weight),
     onStoreFailure: perCall.onStoreFailure,
     onDisconnect: v.optional(oneOf(DISCONNECT_POLICIES)),
+    respond: v.optional(respond),
     returns: v.optional(oneOf(RETURN_SHAPES)),
   },
   'must be an object',

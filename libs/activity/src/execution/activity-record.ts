@@ -26,7 +26,7 @@ import type {
 } from '../storage/activity-store.js';
 import { LENGTHS } from '../storage/activity-entities.js';
 import { storableText } from '../storage/storable-text.js';
-import { ActivityLog, type LogLimits } from './activity-log.js';
+import { ActivityLog, type LogLimits, type LogLine } from './activity-log.js';
 import { ActivityProgress, type StepOptions } from './activity-progress.js';
 import type { ChildShare } from './child-shares.js';
 import { CoalescedWrites } from './coalesced-writes.js';
@@ -59,6 +59,16 @@ export interface RecordFailures {
   onLost: (error: unknown) => void;
   /** Something was said after the end; it is dropped. */
   onLate: (what: string) => void;
+}
+
+export type RecordState = Pick<Activity, 'status' | 'step' | 'progress'>;
+
+/** Hears what an activity says, as it says it: for those who pass it on at once. */
+export interface RecordListener {
+  /** @param isPrivate  its text is for those who may read the log: what an unknown error says, say. */
+  line(line: LogLine, isPrivate: boolean): void;
+  /** Status, step, progress or anything else of the row has changed. */
+  changed(state: RecordState): void;
 }
 
 /**
@@ -100,6 +110,8 @@ export class ActivityRecord implements OutputSink {
   #stepRevision = 0;
   /** The newest write of changes, or of a cancel. */
   #written: Promise<void> = Promise.resolve();
+  /** Made for the first one: most activities have none. */
+  #listeners: Set<RecordListener> | undefined;
 
   constructor(identity: ActivityIdentity, store: ActivityStore, parts: RecordParts) {
     const { settings, failures, redaction, share } = parts;
@@ -128,6 +140,18 @@ export class ActivityRecord implements OutputSink {
 
   get status(): ActivityStatus {
     return this.#status;
+  }
+
+  /** What changes while it runs, at this moment. */
+  get state(): RecordState {
+    return { status: this.#status, step: this.#progress.step, progress: this.#progress.value(this.#now()) };
+  }
+
+  /** @returns a function that stops the listening. */
+  observe(listener: RecordListener): () => void {
+    this.#listeners ??= new Set();
+    this.#listeners.add(listener);
+    return () => void this.#listeners?.delete(listener);
   }
 
   /** A copy: changing it changes nothing here. */
@@ -247,7 +271,7 @@ export class ActivityRecord implements OutputSink {
       this.#change();
     } catch (error) {
       const why = errorText(error);
-      this.message('warn', `Metadata is left out: ${why}`, 'activity');
+      this.privateMessage('warn', `Metadata is left out: ${why}`);
     }
   }
 
@@ -257,6 +281,14 @@ export class ActivityRecord implements OutputSink {
     this.#takeWaiting();
     if (source === 'log' && this.#outbox.isFull) this.#log.leaveOut(level);
     else this.#write({ level, text, source });
+    this.#change();
+  }
+
+  /** A line of the tracker's whose text is not for whoever called: it stands in the log, and is not streamed to callers. */
+  privateMessage(level: MessageLevel, text: string): void {
+    if (this.#late('log')) return;
+    this.#takeWaiting();
+    this.#write({ level, text, source: 'activity' }, true);
     this.#change();
   }
 
@@ -405,17 +437,20 @@ export class ActivityRecord implements OutputSink {
     for (const source of this.#sources) source.takeWaiting();
   }
 
-  #write(said: OutputLine): void {
+  #write(said: OutputLine, isPrivate = false): void {
     this.#writeGap();
     const { level, source, step = this.#step } = said;
     const { text, omitted } = this.#lines.line(said.text, source, said.omitted);
     const { line, cut } = this.#log.write(level, text, { source, step, at: this.#now() }, omitted);
+    for (const listener of this.#listeners ?? []) listener.line(line, isPrivate);
     if (!this.#lost) this.#outbox.push(line, cut);
   }
 
   #writeGap(): void {
     const gap = this.#log.gap({ step: this.#step, at: this.#now() });
-    if (gap && !this.#lost) this.#outbox.push(gap);
+    if (!gap) return;
+    for (const listener of this.#listeners ?? []) listener.line(gap, false);
+    if (!this.#lost) this.#outbox.push(gap);
   }
 
   /** As it is kept: so that a long name is the same step when it begins as when it was announced. */
@@ -491,6 +526,8 @@ export class ActivityRecord implements OutputSink {
   #touch(): void {
     this.#updatedAt = this.#now();
     this.#version++;
+    if (!this.#listeners) return;
+    for (const listener of this.#listeners) listener.changed(this.state);
   }
 
   /** Never before what was noted last: a clock that steps back must not make a negative duration. */

@@ -1,5 +1,6 @@
 import { checkActivityOptions } from '../config/activity.options.js';
 import type { ActivitySettings } from '../config/activity-module.options.js';
+import type { Activity } from '../model/activity.js';
 import { ActivityShutDownError } from '../model/errors.js';
 import type { ActivityBus } from '../bus/activity-bus.js';
 import { Redaction } from '../output/redaction.js';
@@ -103,6 +104,15 @@ export class ActivityRunner {
     request: RunRequest,
     body: (activity: ActivityContext) => T | PromiseLike<T>,
   ): Promise<{ id: string; signal: AbortSignal; done: Promise<T> }> {
+    const { id, signal, done } = await this.launch(request, body);
+    return { id, signal, done };
+  }
+
+  /** The same, with a look at how the activity stands now: null for one that is gone. */
+  async launch<T>(
+    request: RunRequest,
+    body: (activity: ActivityContext) => T | PromiseLike<T>,
+  ): Promise<{ id: string; signal: AbortSignal; done: Promise<T>; look: () => Promise<Activity | null> }> {
     let tellRecorded!: (activity: { id: string; signal: AbortSignal }) => void;
     const recorded = new Promise<{ id: string; signal: AbortSignal }>((resolve) => (tellRecorded = resolve));
     // One that another stands for is there as that one.
@@ -111,8 +121,10 @@ export class ActivityRunner {
     const done = this.run({ ...request, onRecorded: tellRecorded, onJoined }, body);
     done.catch(() => undefined);
     // A start that is refused rejects `done` before anything is recorded.
-    const activity = await Promise.race([recorded, done.then(() => recorded)]);
-    return { id: activity.id, signal: activity.signal, done };
+    const { id, signal } = await Promise.race([recorded, done.then(() => recorded)]);
+    const look = async (): Promise<Activity | null> =>
+      this.running.get(id)?.record.snapshot() ?? this.#parts.store.get(id).catch(() => null);
+    return { id, signal, done, look };
   }
 
   /**

@@ -49,7 +49,7 @@ export class Admission {
     const startsAtOnce = (place?.granted ?? true) && !activity.aborted;
     await this.#recordStart(activity, startsAtOnce ? 'running' : 'queued', options.onStoreFailure);
     onRecorded?.(activity);
-    for (const note of notes ?? []) activity.record.message('warn', note, 'activity');
+    for (const note of notes ?? []) activity.record.privateMessage('warn', note);
     this.parts.events.emit(startsAtOnce ? 'started' : 'queued', () => activity.record.snapshot());
     if (place && !startsAtOnce && !activity.aborted) await this.#waitForSlot(activity, place, options);
     await activity.whenNoCancelIsPending();

@@ -288,9 +288,14 @@ export class RunningActivity {
       if (this.settled) return false;
     }
     this.record.takeSources();
-    if (what.error && outcome.reason === 'error') this.record.message('error', errorLine(what.error), 'activity');
+    if (what.error && outcome.reason === 'error') this.#tellOf(what.error);
     const result = await withinTime(this.#settle(outcome, what), this.options.settleTimeout, undefined);
     return result?.won ?? true;
+  }
+
+  #tellOf(error: StoredError): void {
+    if (error.public) this.record.message('error', errorLine(error), 'activity');
+    else this.record.privateMessage('error', errorLine(error));
   }
 
   /** Fails it without the body having run. */

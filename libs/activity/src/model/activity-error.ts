@@ -22,7 +22,8 @@ export type ActivityErrorCode =
   | 'ACTIVITY_STORE_UNSUPPORTED'
   | 'ACTIVITY_MIGRATIONS_PENDING'
   | 'ACTIVITY_SHUT_DOWN'
-  | 'ACTIVITY_ADMIN_UNGUARDED';
+  | 'ACTIVITY_ADMIN_UNGUARDED'
+  | 'ACTIVITY_STREAM_CUT';
 
 /**
  * Base of all errors of this package: a stable `code`, facts as fields, the cause kept.

@@ -85,6 +85,8 @@ export interface StoredError {
   name: string;
   message: string;
   code?: string;
+  /** The message was written for whoever called: an HttpException's, say. Left out where it was not. */
+  public?: true;
   stack?: string;
   /** Causes and the members of an AggregateError, outermost first. */
   causes?: StoredError[];

@@ -1,4 +1,5 @@
 import type { StoredError } from './activity.js';
+import { publicErrorOf } from './public-error.js';
 
 const MAX_CAUSES = 8;
 /** Values of a thrown object that its text may have. */
@@ -9,7 +10,8 @@ const MAX_VALUES = 1_000;
  * without a prototype, or an Error whose getters throw. Errors are told by shape, since `instanceof` lies across realms.
  */
 export function toStoredError(thrown: unknown): StoredError {
-  return describe(thrown, new Set(), { left: MAX_CAUSES });
+  const error = describe(thrown, new Set(), { left: MAX_CAUSES });
+  return publicErrorOf(thrown) ? { ...error, public: true } : error;
 }
 
 function describe(thrown: unknown, seen: Set<unknown>, budget: { left: number }): StoredError {

@@ -82,6 +82,7 @@ export class Redaction {
       name: this.text(error.name),
       message: this.text(error.message),
       ...(error.code === undefined ? {} : { code: this.text(error.code) }),
+      ...(error.public ? { public: true } : {}),
       ...(error.stack === undefined ? {} : { stack: this.text(error.stack) }),
       ...(error.causes === undefined ? {} : { causes: error.causes.map((cause) => this.error(cause)) }),
     };

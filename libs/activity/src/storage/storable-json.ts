@@ -54,6 +54,7 @@ function boundError(error: StoredError, depth: number): StoredError {
     name: storableText(error.name, 255),
     message: storableText(error.message, MAX_ERROR_TEXT),
     ...(error.code === undefined ? {} : { code: storableText(error.code, 255) }),
+    ...(error.public ? { public: true } : {}),
     ...(error.stack === undefined ? {} : { stack: storableText(error.stack, MAX_ERROR_TEXT) }),
     ...(causes.length === 0 ? {} : { causes: causes.map((cause) => boundError(cause, depth - 1)) }),
   };

@@ -25,6 +25,10 @@ export class ActivityAddresses {
     else this.#paths.push(path);
   }
 
+  get isKnown(): boolean {
+    return this.#paths.length > 0;
+  }
+
   /** Path and id, such as `/api/admin/activities/01a2…`; undefined where nothing serves one. */
   of(id: string): string | undefined {
     const [path] = this.#paths;

@@ -14,6 +14,7 @@ import { httpExchangeOf, type HttpExchange } from './http-exchange.js';
 import { onceHeaderOf } from './once-header.js';
 import { batchIdOf, originOf, requestOf } from './origin.js';
 import { refusalOf, refusedOverHttp } from './refused-call.js';
+import { ActivityResponses } from './responses/activity-responses.js';
 import { trackedMethodOf } from './tracked-methods.js';
 
 /**
@@ -23,7 +24,10 @@ import { trackedMethodOf } from './tracked-methods.js';
  */
 @Injectable()
 export class ActivityInterceptor implements NestInterceptor {
-  constructor(@Inject(ActivityAddresses) private readonly addresses: ActivityAddresses) {}
+  constructor(
+    @Inject(ActivityAddresses) private readonly addresses: ActivityAddresses,
+    @Inject(ActivityResponses) private readonly responses: ActivityResponses,
+  ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     // Message handlers have it a second time, for hybrid applications: see message-handlers.ts.
@@ -46,6 +50,9 @@ export class ActivityInterceptor implements NestInterceptor {
       request,
       origin: originOf(context, request),
       exchange,
+      responder:
+        exchange &&
+        this.responses.responderFor(method, { request, response: context.switchToHttp().getResponse(), exchange }),
       batchId,
       onceKey: once.key,
       onRefused: (error: unknown) => void (refused = error),

@@ -4,6 +4,7 @@ import { ambientActivity } from '../execution/ambient-activity.js';
 import type { RunningActivity } from '../execution/running-activity.js';
 import type { Origin } from '../model/activity.js';
 import type { HttpExchange } from './http-exchange.js';
+import type { Responder } from './responses/responder.js';
 import type { TrackedMethod } from './tracked-methods.js';
 
 /** What the interceptor knows of a call, for the wrapper of the method that it names. */
@@ -14,6 +15,8 @@ export interface CallTicket {
   origin: Origin;
   /** The answer to the call, if it came over HTTP. */
   exchange?: HttpExchange;
+  /** For an answer that is not simply the result. */
+  responder?: Responder;
   batchId?: string;
   /** The key that the caller has named in a header. */
   onceKey?: string;

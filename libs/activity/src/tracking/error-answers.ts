@@ -38,6 +38,8 @@ const ANSWERS: Record<ActivityErrorCode, ErrorAnswer> = {
   ACTIVITY_MODULE_DUPLICATE: kept(500),
   ACTIVITY_DECORATOR_MISUSED: kept(500),
   ACTIVITY_ADMIN_UNGUARDED: kept(500),
+  // A server that reads another's stream.
+  ACTIVITY_STREAM_CUT: kept(502),
 };
 
 /** A cancel that nobody asked for is no conflict: the time was up, or the server went away. */

@@ -11,6 +11,7 @@ interface FrameworkResponse {
   /** Fastify: sets a header of the answer that its hooks see too. */
   header?(name: string, value: string): unknown;
   removeHeader?(name: string): unknown;
+  getHeader(name: string): number | string | string[] | undefined;
   status(code: number): unknown;
 }
 
@@ -50,6 +51,14 @@ export class HttpExchange implements CallAnswer {
     if (this.headersSent) return;
     if (this.#framework.raw) this.#framework.removeHeader?.(name);
     this.response.removeHeader(name);
+  }
+
+  /** Says that the answer depends on a header of the request, beside what others have said. */
+  addVary(name: string): void {
+    const before = this.#framework.getHeader('Vary');
+    const names = [before ?? []].flat().flatMap((value) => String(value).split(/\s*,\s*/));
+    if (names.some((one) => one === '*' || one.toLowerCase() === name.toLowerCase())) return;
+    this.setHeader('Vary', [...names, name].join(', '));
   }
 
   /** Sets the status; does nothing once the headers are out. */

@@ -16,6 +16,7 @@ export interface PlainCall {
   onRefused?: undefined;
   /** The answer is the handler's. */
   exchange?: undefined;
+  responder?: undefined;
 }
 
 /** Calls of these kinds come with a context: without one, other code has called the method by hand. */

@@ -112,6 +112,9 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
       if (shape === 'promise') notice(instance, value);
       return value;
     };
+    const { responder } = ticket;
+    // Nest awaits what a handler gives, so its shape need not be kept here.
+    if (responder) return asked().then((one) => responder.run(runner, one, body));
     switch (shape) {
       case 'observable':
         return observeRun(runner, asked, body as (activity: ActivityContext) => Observable<unknown>);
