@@ -73,7 +73,7 @@ async function postgresFloor(url: string, prefix: string | undefined): Promise<F
         'progress_percent = v.percent, version = a.version + 1 ' +
         'FROM unnest($1::uuid[], $2::text[], $3::int8[], $4::text[], $5::int4[], $6::float8[]) ' +
         'AS v(id, status, at, owner_id, fence, percent) WHERE a.id = ANY($1::uuid[]) AND a.id = v.id ' +
-        "AND a.owner_id = v.owner_id AND a.fence = v.fence AND a.status IN ('running', 'cancelling') RETURNING a.id";
+        "AND a.owner_id = v.owner_id AND a.fence = v.fence AND (a.status IN ('running', 'cancelling')) IS TRUE RETURNING a.id";
   const lines =
     `INSERT INTO ${prefix}activity_messages (${MESSAGE_COLUMNS.join(', ')}) ` +
     'SELECT * FROM unnest($1::uuid[], $2::int8[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::text[]) ' +
