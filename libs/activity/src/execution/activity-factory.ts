@@ -71,13 +71,14 @@ function standsForOthers({ exclusive, idempotencyKey }: CheckedActivityOptions):
 
 function failuresOf(id: string, listener: RunningActivityListener) {
   let told = false;
-  const late = new Set<string>();
+  let late: Set<string> | undefined;
   return {
     onLost: (error: unknown) => {
       if (!told) listener.warn(`Part of activity ${id} is not recorded: ${errorText(error)}`);
       told = true;
     },
     onLate: (what: string) => {
+      late ??= new Set();
       if (!late.has(what)) listener.debug(`Activity ${id} has ended; late ${what} is dropped.`);
       late.add(what);
     },

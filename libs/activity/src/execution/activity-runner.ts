@@ -7,7 +7,7 @@ import { Redaction } from '../output/redaction.js';
 import type { ActivityStore, CasResult } from '../storage/activity-store.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityEvents } from './activity-events.js';
-import { createRunningActivity } from './activity-factory.js';
+import { createRunningActivity, type ActivityFactoryParts } from './activity-factory.js';
 import { Admission, hasKeys } from './admission.js';
 import { ambientActivity, withinActivity } from './ambient-activity.js';
 import type { ConcurrencyLimiter } from './concurrency-limiter.js';
@@ -41,6 +41,7 @@ export class ActivityRunner {
   readonly #admission: Admission;
   readonly #logMemory = new LogMemory();
   readonly #listener: RunningActivityListener;
+  readonly #factoryParts: ActivityFactoryParts;
   #stopping = false;
 
   constructor(parts: RunnerParts) {
@@ -58,6 +59,13 @@ export class ActivityRunner {
       debug: (text) => parts.logger.debug(text),
       warn: (text) => parts.logger.warn(text),
     };
+    this.#factoryParts = {
+      settings: parts.settings,
+      store: parts.store,
+      redaction: this.redaction,
+      listener: this.#listener,
+      logMemory: this.#logMemory,
+    };
   }
 
   /** From now on nothing is started, but for the children of what runs. */
@@ -71,6 +79,11 @@ export class ActivityRunner {
    * @throws what `begin` throws, and the signal's reason when the body ignored it for longer than the grace.
    */
   run<T>(request: RunRequest, body: (activity: ActivityContext) => T | PromiseLike<T>): Promise<T> {
+    return this.runWork(request, (activity) => body(activity.context));
+  }
+
+  /** The same for work that may not want the context, which is made when it is asked for. */
+  runWork<T>(request: RunRequest, body: (activity: RunningActivity) => T | PromiseLike<T>): Promise<T> {
     if (!hasKeys(request.options)) return this.#run(request, body);
     // What the run comes to must be there for others before the run itself begins.
     let tell!: (outcome: Promise<T>) => void;
@@ -81,10 +94,10 @@ export class ActivityRunner {
     return run;
   }
 
-  async #run<T>(request: RunRequest, body: (activity: ActivityContext) => T | PromiseLike<T>): Promise<T> {
+  async #run<T>(request: RunRequest, body: (activity: RunningActivity) => T | PromiseLike<T>): Promise<T> {
     const activity = await this.#enter(request);
     if ('outcome' in activity) return (await activity.outcome()) as T;
-    const work = withinActivity(activity, async () => body(activity.context));
+    const work = withinActivity(activity, async () => body(activity));
     let value: T;
     try {
       value = await activity.untilForced(work);
@@ -156,12 +169,7 @@ export class ActivityRunner {
     // What runs may finish while the application stops, with all that it takes to finish.
     if (this.#stopping && !(parent && this.running.get(parent.id) === parent))
       throw new ActivityShutDownError(request.options.type);
-    const activity = createRunningActivity(request, parent, {
-      ...this.#parts,
-      redaction: this.redaction,
-      listener: this.#listener,
-      logMemory: this.#logMemory,
-    });
+    const activity = createRunningActivity(request, parent, this.#factoryParts);
     this.running.add(activity);
     request.onCreated?.(activity);
     try {

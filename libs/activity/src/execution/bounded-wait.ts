@@ -4,6 +4,15 @@ import { afterDelay } from './long-timeout.js';
 export function withinTime<T, L>(promise: PromiseLike<T>, timeoutMs: number, late: L): Promise<T | L> {
   return new Promise((resolve, reject) => {
     const giveUp = afterDelay(timeoutMs, () => resolve(late));
-    Promise.resolve(promise).then(resolve, reject).finally(giveUp);
+    promise.then(
+      (value) => {
+        giveUp();
+        resolve(value);
+      },
+      (error: unknown) => {
+        giveUp();
+        reject(error as Error);
+      },
+    );
   });
 }

@@ -1,9 +1,14 @@
+import { randomFillSync } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Counts what is made in one millisecond up, so that their ids rise too; starts anywhere, since ids are not to be guessed. */
 let sequence = Math.floor(Math.random() * 2 ** 31);
+
+/** Random bytes for some hundred ids: asking for sixteen costs as much as asking for all of them. */
+const pool = new Uint8Array(16 * 256);
+let used = pool.length;
 
 /**
  * A new id: a UUIDv7 whose time is `createdAt`. So the order of the ids is the order of creation, and a list needs no
@@ -12,7 +17,12 @@ let sequence = Math.floor(Math.random() * 2 ** 31);
  */
 export function newActivityId(createdAt: Date): string {
   sequence = (sequence + 1) % 2 ** 31;
-  return uuidv7({ msecs: createdAt.getTime(), seq: sequence });
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  const random = pool.subarray(used, (used += 16));
+  return uuidv7({ msecs: createdAt.getTime(), seq: sequence, random });
 }
 
 /** The id as it is stored, or null for what cannot be one: no database is asked then, so none can fail on it. */

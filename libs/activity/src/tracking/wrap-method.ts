@@ -112,6 +112,8 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
       if (shape === 'promise') notice(instance, value);
       return value;
     };
+    // What is not handed over as a parameter need not be made.
+    const work = (activity: RunningActivity) => body(places.length === 0 ? untrackedActivity : activity.context);
     const { responder } = ticket;
     // Nest awaits what a handler gives, so its shape need not be kept here.
     if (responder) return asked().then((one) => responder.run(runner, one, body));
@@ -137,7 +139,7 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
           }
         });
       default:
-        return asked().then((one) => runner.run(one, body));
+        return asked().then((one) => runner.runWork(one, work));
     }
   };
   copyFace(original, wrapper);
