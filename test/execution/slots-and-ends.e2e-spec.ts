@@ -65,10 +65,11 @@ describe('a slot', () => {
   });
 
   it('of work that was settled without it is lent to what it still starts, which is aborted with it', async () => {
-    const { activities, probe } = await trackedApp({}, { activity: { cancelGrace: 20 } });
+    const { activities, probe } = await trackedApp({});
     const goOn = deferred();
     const inner = deferred<unknown>();
-    const outer = activities.run({ type: 'outer', limit }, async () => {
+    // Only the outer one: a grace that is over before the inner one has refused to begin would end it by force.
+    const outer = activities.run({ type: 'outer', limit, cancelGrace: 20 }, async () => {
       await goOn.promise;
       inner.resolve(await activities.run({ type: 'inner', limit }, () => 'ran').catch((error: unknown) => error));
     });

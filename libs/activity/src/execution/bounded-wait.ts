@@ -4,15 +4,13 @@ import { afterDelay } from './long-timeout.js';
 export function withinTime<T, L>(promise: PromiseLike<T>, timeoutMs: number, late: L): Promise<T | L> {
   return new Promise((resolve, reject) => {
     const giveUp = afterDelay(timeoutMs, () => resolve(late));
+    const settled = (settle: () => void): void => {
+      giveUp();
+      settle();
+    };
     promise.then(
-      (value) => {
-        giveUp();
-        resolve(value);
-      },
-      (error: unknown) => {
-        giveUp();
-        reject(error as Error);
-      },
+      (value) => settled(() => resolve(value)),
+      (error: unknown) => settled(() => reject(error)),
     );
   });
 }
