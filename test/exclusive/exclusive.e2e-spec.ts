@@ -200,10 +200,11 @@ describeEachDatabase('an exclusive key', (database) => {
   it('supersedes: the older ends first, as superseded by the newer one’s actor, and those between never run', async () => {
     const { one } = await twoApps();
     const exclusive = { key: 'k', onConflict: 'supersede' } as const;
-    const cleanUp = deferred();
+    const [begun, cleanUp] = [deferred(), deferred()];
     const order: string[] = [];
     const first = failureOf(
       one.activities.run({ type: 'first', exclusive }, async ({ sleep }) => {
+        begun.resolve();
         try {
           await sleep(60_000);
         } finally {
@@ -212,7 +213,7 @@ describeEachDatabase('an exclusive key', (database) => {
         }
       }),
     );
-    await one.probe.started('first');
+    await begun.promise;
     const second = failureOf(one.activities.run({ type: 'second', exclusive }, () => order.push('second')));
     await one.probe.queued('second');
     const third = one.activities.run({ type: 'third', exclusive, actor: 'grace' }, () => order.push('third'));

@@ -27,6 +27,11 @@ function untilAborted(activity: ActivityContext): Promise<never> {
   });
 }
 
+/** So many turns of the microtask queue. */
+async function afterTurns(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await undefined;
+}
+
 describe('settling an activity', () => {
   it('[F1] tells success, failure and cancel apart, and gives value and error by identity', async () => {
     const { activities, probe } = await trackedApp({});
@@ -265,6 +270,28 @@ describe('settling an activity', () => {
       ['cancelled', 'user', false],
     ]);
     expect(await activities.run({ type: 'next', limit }, () => 'slot is free')).toBe('slot is free');
+  });
+
+  it('[C11] never calls a body with a signal that has aborted, however shortly before', async () => {
+    const { activities } = await trackedApp({});
+    const called: boolean[] = [];
+    for (let turns = 0; turns < 30; turns++) {
+      const parent = new AbortController();
+      const stopListening = activities.on(({ name }) => {
+        if (name === 'started') void afterTurns(turns).then(() => parent.abort());
+      });
+      const { signal } = parent;
+      const run = activities.run(
+        { type: `after ${turns}`, signal },
+        (activity) => void called.push(activity.signal.aborted),
+      );
+      await run.catch(() => undefined);
+      stopListening();
+    }
+    expect(called).not.toContain(true);
+    // Some came in time, or nothing is shown.
+    expect(called).toContain(false);
+    expect(called.length).toBeLessThan(30);
   });
 
   it('[C12] answers a cancel that is unknown, too late or repeated, and aborts once for twenty at a time', async () => {

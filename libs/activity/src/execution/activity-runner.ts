@@ -97,7 +97,11 @@ export class ActivityRunner {
   async #run<T>(request: RunRequest, body: (activity: RunningActivity) => T | PromiseLike<T>): Promise<T> {
     const activity = await this.#enter(request);
     if ('outcome' in activity) return (await activity.outcome()) as T;
-    const work = withinActivity(activity, async () => body(activity));
+    const work = withinActivity(activity, async () => {
+      // An abort may have come since the admission: work that need not begin does not.
+      if (activity.aborted) throw activity.signal.reason;
+      return body(activity);
+    });
     let value: T;
     try {
       value = await activity.untilForced(work);

@@ -30,6 +30,8 @@ export function observeRun<T>(
         },
       });
       try {
+        // An abort may have come since the admission: work that need not begin does not.
+        if (activity.aborted) throw activity.signal.reason;
         leave = subscribeWithin(
           activity,
           withinActivity(activity, () => body(activity.context)),
