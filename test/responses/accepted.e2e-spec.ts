@@ -25,7 +25,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { NEVER, Observable, map, of, throwError, timer } from 'rxjs';
 import { deferred, type Deferred } from '../support/deferred.js';
 import { closeApps } from '../support/tracked-app.js';
-import { ask } from '../results/http-client.js';
+import { ask, ClientCall } from '../results/http-client.js';
 import { HTTP_KINDS, servedApp } from '../results/served-app.js';
 
 afterEach(closeApps);
@@ -51,6 +51,13 @@ class ReportsController {
   async always(@Body() body: { n: number }) {
     await gate.promise;
     return { n: body.n };
+  }
+
+  @Post('attended')
+  @TrackedActivity({ type: 'attended', onDisconnect: 'cancel', respond: { allow: ['accepted'] } })
+  async attended(@CurrentActivity() { throwIfCancelled }: ActivityContext) {
+    await gate.promise;
+    throwIfCancelled();
   }
 
   @Post('values')
@@ -130,6 +137,22 @@ describe.each(HTTP_KINDS)('[F63] an answer that does not wait, on %s', (_name, h
     expect(failed.body).toContain('no paper');
     const late = await post(`${url}/reports?pages=3`, { prefer: 'respond-async, wait=0' });
     expect(late).toMatchObject({ status: 202, headers: { 'preference-applied': 'respond-async, wait=0' } });
+  });
+
+  it('with onDisconnect: cancel stops for a client that leaves before the 202, and not for one that has it', async () => {
+    const { url, probe, whenClientsAreGone } = await servedApp(http, metadata);
+    const { status, headers } = await post(`${url}/reports/attended`, { prefer: 'respond-async' });
+    expect(status).toBe(202);
+    const gone = whenClientsAreGone();
+    const waiting = new ClientCall(`${url}/reports/attended`, { method: 'POST', headers: { prefer: 'wait=20' } });
+    await probe.times('started', 2);
+    waiting.leave();
+    await gone;
+    const left = (await probe.cancelling('attended')).id;
+    expect(left).not.toBe(headers['activity-id']);
+    gate.resolve('yes');
+    expect(await probe.settled(left)).toMatchObject({ status: 'cancelled', reason: 'client_disconnected' });
+    expect(await probe.settled(headers['activity-id'] as string)).toMatchObject({ status: 'succeeded' });
   });
 
   it('answers 202 when the time of wait=N is over', async () => {

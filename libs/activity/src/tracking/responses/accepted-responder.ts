@@ -51,6 +51,8 @@ export class AcceptedResponder implements Responder {
   #accept(activity: Activity): Activity {
     const { exchange, addresses, durations, origin } = this.parts;
     const address = addresses.of(activity.id);
+    // This is the answer: nobody has left the work behind.
+    exchange.begin();
     // Over what the handler's own decorators say of its result, which this is not.
     exchange.setStatus(202);
     exchange.setHeader('Content-Type', 'application/json; charset=utf-8');
