@@ -29,7 +29,7 @@ function untilAborted(activity: ActivityContext): Promise<never> {
 
 /** So many turns of the microtask queue. */
 async function afterTurns(turns: number): Promise<void> {
-  for (let turn = 0; turn < turns; turn++) await undefined;
+  for (let turn = 0; turn < turns; turn++) await Promise.resolve();
 }
 
 describe('settling an activity', () => {

@@ -6,7 +6,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { ActivityModule, ActivityService, type ActivityModuleOptions } from 'nestjs-activity';
+import { ActivityModule, ActivityService } from 'nestjs-activity';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ActivityProbe } from './activity-probe.js';
 
@@ -35,7 +35,7 @@ export interface TrackedApp {
 export type HttpKind = 'express' | 'fastify';
 
 export interface TrackedAppOptions {
-  activity?: ActivityModuleOptions;
+  activity?: Parameters<typeof ActivityModule.forRoot>[0];
   database?: DataSourceOptions;
   /** Before or after the modules of the test. Default before. */
   activityModuleLast?: boolean;

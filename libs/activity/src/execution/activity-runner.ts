@@ -133,9 +133,16 @@ export class ActivityRunner {
     let tellRecorded!: (activity: { id: string; signal: AbortSignal }) => void;
     const recorded = new Promise<{ id: string; signal: AbortSignal }>((resolve) => (tellRecorded = resolve));
     // One that another stands for is there as that one.
-    const onJoined = ({ activityId, signal = new AbortController().signal }: JoinedRun): void =>
+    const onJoined = (joined: JoinedRun): void => {
+      request.onJoined?.(joined);
+      const { activityId, signal = new AbortController().signal } = joined;
       tellRecorded({ id: activityId, signal });
-    const done = this.run({ ...request, onRecorded: tellRecorded, onJoined }, body);
+    };
+    const onRecorded = (activity: RunningActivity): void => {
+      request.onRecorded?.(activity);
+      tellRecorded(activity);
+    };
+    const done = this.run({ ...request, onRecorded, onJoined }, body);
     done.catch(() => undefined);
     // A start that is refused rejects `done` before anything is recorded.
     const { id, signal } = await Promise.race([recorded, done.then(() => recorded)]);
@@ -180,7 +187,7 @@ export class ActivityRunner {
       const joined = await this.#admission.admit(activity, request);
       if (joined) {
         request.onJoined?.(joined);
-        return { outcome: () => joined.outcome(activity.signal).finally(() => activity.release()) };
+        return { outcome: () => this.#outcomeOf(joined, activity, request) };
       }
     } catch (error) {
       activity.release();
@@ -188,6 +195,18 @@ export class ActivityRunner {
     }
     activity.startDeadline();
     return activity;
+  }
+
+  /** @throws what the other one ended with; as a refusal, since no body of this call has thrown it. */
+  async #outcomeOf(joined: JoinedRun, activity: RunningActivity, request: RunRequest): Promise<unknown> {
+    try {
+      return await joined.outcome(activity.signal);
+    } catch (error) {
+      request.onRefused?.(error);
+      throw error;
+    } finally {
+      activity.release();
+    }
   }
 
   /** The activity around the call, if this application runs it and the call does not name another (or none). */

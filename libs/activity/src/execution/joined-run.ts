@@ -2,12 +2,15 @@ import type { Activity, Json } from '../model/activity.js';
 import { ActivityCancelledError } from '../model/cancellation.js';
 import { ActivityFailedError, ActivityResultUnavailableError } from '../model/key-errors.js';
 import type { AbortReason } from '../model/reasons.js';
+import type { ActiveStatus } from '../model/statuses.js';
 import { isPlaceholder } from '../storage/storable-json.js';
 import { isStream } from './kept-result.js';
 
 /** The answer to a call that is not run, since another activity stands for it. */
 export interface JoinedRun {
   activityId: string;
+  /** When the call came; `running` also of one that had ended. */
+  status: ActiveStatus;
   /** True when that activity had ended before the call came. */
   replayed: boolean;
   /** The other activity's own, where it runs in this process. */

@@ -2,7 +2,7 @@ import type { ActivityBus } from '../bus/activity-bus.js';
 import { nextHint } from '../bus/next-hint.js';
 import type { Activity } from '../model/activity.js';
 import { ActivityResultUnavailableError } from '../model/key-errors.js';
-import { isFinalStatus, type ActivityStatus } from '../model/statuses.js';
+import { isFinalStatus, type ActiveStatus, type ActivityStatus } from '../model/statuses.js';
 import type { ActivityStore } from '../storage/activity-store.js';
 import { outcomeOfRow, sharedValue, type JoinedRun } from './joined-run.js';
 import type { RunRequest } from './run-request.js';
@@ -23,6 +23,7 @@ export class Joins {
     if (!outcome || !request.outcome) throw unshared(id, record.status);
     return {
       activityId: id,
+      status: activeOf(record.status),
       replayed: false,
       signal,
       outcome: async (ofCall) => sharedValue(id, await untilAborted(outcome, ofCall)),
@@ -32,13 +33,18 @@ export class Joins {
   /** @throws the same. */
   elsewhere({ id, status }: Activity, request: RunRequest): JoinedRun {
     if (!request.outcome) throw unshared(id, status);
-    return { activityId: id, replayed: false, outcome: (signal) => this.#outcomeElsewhere(id, signal) };
+    return {
+      activityId: id,
+      status: activeOf(status),
+      replayed: false,
+      outcome: (signal) => this.#outcomeElsewhere(id, signal),
+    };
   }
 
   /** @throws the same. */
   ended(row: Activity, request: RunRequest): JoinedRun {
     if (!request.outcome) throw unshared(row.id, row.status);
-    return { activityId: row.id, replayed: true, outcome: async () => outcomeOfRow(row) };
+    return { activityId: row.id, status: 'running', replayed: true, outcome: async () => outcomeOfRow(row) };
   }
 
   async #outcomeElsewhere(id: string, signal: AbortSignal): Promise<unknown> {
@@ -51,6 +57,11 @@ export class Joins {
       await nextHint(id, bus.notices, { withinMs: POLL_MS, signal });
     }
   }
+}
+
+/** It may end at any moment. */
+function activeOf(status: ActivityStatus): ActiveStatus {
+  return isFinalStatus(status) ? 'running' : status;
 }
 
 function unshared(id: string, status: ActivityStatus): ActivityResultUnavailableError {

@@ -4,6 +4,10 @@ import type { ActivityContext } from '../../execution/activity-context.js';
 import type { ActivityRunner } from '../../execution/activity-runner.js';
 import type { RunRequest } from '../../execution/run-request.js';
 import type { RunningActivity } from '../../execution/running-activity.js';
+import type { Activity } from '../../model/activity.js';
+import { ActivityError } from '../../model/activity-error.js';
+import type { ActivityCancelledError } from '../../model/cancellation.js';
+import { outcomeAfter } from '../../model/outcome.js';
 import type { ActiveStatus } from '../../model/statuses.js';
 import type { ActivityAddresses } from '../activity-addresses.js';
 import type { HttpExchange } from '../http-exchange.js';
@@ -32,6 +36,9 @@ export interface StreamResponderParts {
  */
 export class StreamResponder implements Responder {
   readonly #frames = new FrameStream();
+  /** The activity that the stream names: the call's own, or the one that stands for it. */
+  #id: string | undefined;
+  /** Its own; undefined where another one stands for the call. */
   #activity: RunningActivity | undefined;
   #result: { value: unknown } | undefined;
 
@@ -43,7 +50,7 @@ export class StreamResponder implements Responder {
     body: (activity: ActivityContext) => unknown,
   ): Promise<unknown> {
     // An interceptor tries again, and the answer has been given.
-    if (this.#activity) return readToEnd(await runner.run({ ...request, answer: undefined }, body));
+    if (this.#id !== undefined) return readToEnd(await runner.run({ ...request, answer: undefined }, body));
     const frames = this.#frames;
     try {
       const given = await runner.run(
@@ -57,7 +64,13 @@ export class StreamResponder implements Responder {
           },
           onRecorded: (recorded) => {
             request.onRecorded?.(recorded);
-            this.#open((this.#activity = recorded));
+            this.#activity = recorded;
+            this.#open(recorded.id, recorded.record.status as ActiveStatus);
+          },
+          // What it comes to is streamed all the same: whoever asked for a stream cannot read anything else.
+          onJoined: (joined) => {
+            request.onJoined?.(joined);
+            this.#open(joined.activityId, joined.status);
           },
         },
         body,
@@ -71,14 +84,14 @@ export class StreamResponder implements Responder {
     }
   }
 
-  #open(activity: RunningActivity): void {
+  #open(id: string, status: ActiveStatus): void {
+    this.#id = id;
     const { exchange, adapter, response, addresses } = this.parts;
     // Success and failure stand in the last frame; what `@HttpCode` says is of the result.
     exchange.setStatus(200);
     for (const [name, value] of Object.entries(STREAM_HEADERS)) exchange.setHeader(name, value);
-    const href = addresses.of(activity.id);
-    const status = activity.record.status as ActiveStatus;
-    this.#frames.start({ type: 'started', id: activity.id, status, ...(href === undefined ? {} : { href }) });
+    const href = addresses.of(id);
+    this.#frames.start({ type: 'started', id, status, ...(href === undefined ? {} : { href }) });
     adapter.reply(response, new StreamableFile(this.#frames, { type: NDJSON }));
     // `compression()` gives responses a `flush`. It leaves these alone, for `no-transform`; others may not.
     this.#frames.on('data', () => (exchange.response as { flush?(): void }).flush?.());
@@ -88,11 +101,11 @@ export class StreamResponder implements Responder {
   /** What Nest would send now, after the interceptors. Twice, where a filter answers what is over: only once heard. */
   #answer(answer: unknown, statusCode: number): void {
     if (this.#result && statusCode < 400) {
-      this.#frames.end(doneFrame(this.#activity!.id, sameAs(this.#result.value, answer)));
+      this.#frames.end(doneFrame(this.#id, sameAs(this.#result.value, answer)));
     } else if (!this.#frames.isClosed) {
       // An interceptor has failed after the work, or has not waited for it: a stream without an end says so.
       new Logger('Activity').warn(
-        `The stream of activity ${this.#activity!.id} is cut: something around its handler answered in its place (${statusCode}).`,
+        `The stream of activity ${this.#id} is cut: something around its handler answered in its place (${statusCode}).`,
       );
       this.#frames.destroy();
       this.parts.exchange.response.destroy();
@@ -100,11 +113,20 @@ export class StreamResponder implements Responder {
   }
 
   async #fail(error: unknown): Promise<void> {
-    if (!this.#activity) return void this.#frames.destroy();
-    this.#frames.end(errorFrame(error, this.#activity.record.snapshot()));
+    if (this.#id === undefined) return void this.#frames.destroy();
+    const { status, reason } = this.#activity?.record.snapshot() ?? outcomeOfJoined(error);
+    this.#frames.end(errorFrame(error, { id: this.#id, status, reason }));
     // A filter that answers would end the response in the middle of what is still to be sent.
     await new Promise<void>((resolve) => void this.parts.exchange.whenOver(() => resolve()));
   }
+}
+
+/** How the activity that stood for the call has ended, by what it told: a cancel by its reason. */
+function outcomeOfJoined(error: unknown): Pick<Activity, 'status' | 'reason'> {
+  const cancellation = ActivityError.is(error) && error.code === 'ACTIVITY_CANCELLED';
+  return cancellation
+    ? outcomeAfter((error as ActivityCancelledError).abortReason)
+    : { status: 'failed', reason: 'error' };
 }
 
 /** On Express, Nest sends numbers as text, and null as nothing; the frame keeps what it was. */
