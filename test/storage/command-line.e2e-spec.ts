@@ -7,7 +7,7 @@ import { describeEachDatabase } from '../support/databases.js';
 import { closeStores, openStore } from './open-stores.js';
 
 const root = new URL('../..', import.meta.url);
-const all = activityMigrations('').map((migration) => new migration().name!);
+const all = activityMigrations('').map((Migration) => new Migration().name!);
 const newest = all.at(-1)!;
 
 afterEach(closeStores);

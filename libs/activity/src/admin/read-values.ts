@@ -35,7 +35,7 @@ export function readValues<S extends Schemas>(
 }
 
 /** A sentence for each name that nobody knows; the first one says what is allowed. */
-export function unknownNames(names: readonly string[], allowed: readonly string[], kind: string): string[] {
+function unknownNames(names: readonly string[], allowed: readonly string[], kind: string): string[] {
   return names.map((name, index) => {
     const instead = index === 0 ? ` (allowed: ${allowed.join(', ')})` : '';
     return `unknown ${kind} ${shown(name)}${instead}`;
