@@ -64,6 +64,8 @@ describeEachDatabase('the write pipeline', (under) => {
         fault('after', ids);
         return outcome;
       },
+      lockedAmong: (ids) => database.lockedAmong(ids),
+      maxWaitingWrites: 1_000,
       remakeTables: () => Promise.resolve(false),
       logger: { warn: (text) => log.push(text) },
     });

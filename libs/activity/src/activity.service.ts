@@ -12,6 +12,7 @@ import { UsualDurations } from './execution/usual-durations.js';
 import { waitForEnd } from './live/wait-for-end.js';
 import { pruneRequest } from './recovery/retention-timer.js';
 import { toActor, type Activity, type ActivityMessage, type UsualDuration } from './model/activity.js';
+import type { ActivityStats } from './model/stats.js';
 import { ActivityNotFoundError, ActivityOptionError, ActivityQueryError } from './model/errors.js';
 import type {
   ActivityCount,
@@ -189,6 +190,21 @@ export class ActivityService {
       throw new ActivityQueryError(['clearHistory without a filter would delete the whole history: pass `all: true`']);
     }
     return this.#parts.store.clearHistory(filter);
+  }
+
+  /**
+   * How the tracker of this process is doing: what runs, what waits to be written, how the writing goes, and what was left
+   * out. Cheap enough to be asked for every second.
+   */
+  stats(): ActivityStats {
+    const { running, logMemory } = this.#parts.runner;
+    const { droppedStarts, waiting, ...writes } = this.#parts.store.stats();
+    return {
+      activities: running.counts(),
+      waiting: { ...waiting, lines: logMemory.lines },
+      ...writes,
+      dropped: { activities: droppedStarts, lines: logMemory.leftOut },
+    };
   }
 
   #request(options: ActivityOptions): Promise<RunRequest> {

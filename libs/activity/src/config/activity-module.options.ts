@@ -61,6 +61,11 @@ export interface ActivityModuleOptions {
   /** Lines kept of one activity: the first half and the newest half. Default 10,000. */
   maxMessages?: number;
   /**
+   * How many writes may wait while the database is slow or away, before activities that start are not recorded; what has
+   * been recorded as started keeps its end. Default 200,000: about 500 MB.
+   */
+  maxWaitingWrites?: number;
+  /**
    * Secrets to keep out of the record, beside those that are known (`password`, `token`, `authorization`, `api key`, …):
    * names of keys, in any spelling, and patterns of text. False keeps nothing out.
    */
@@ -94,6 +99,7 @@ export interface ActivitySettings {
   shutdownGrace: number;
   maxMessageLength: number;
   maxMessages: number;
+  maxWaitingWrites: number;
   redact: RedactOption;
   captureLogs: CaptureLogsOptions | false;
   retention: Retention | false;
@@ -139,6 +145,13 @@ const schema = v.strictObject(
         'must be a whole number of at least 10',
       ),
       10_000,
+    ),
+    maxWaitingWrites: v.optional(
+      v.custom<number>(
+        (value) => Number.isSafeInteger(value) && (value as number) >= 100,
+        'must be a whole number of at least 100',
+      ),
+      200_000,
     ),
     redact: v.optional(redact, []),
     captureLogs: v.optional(captureLogs, false),

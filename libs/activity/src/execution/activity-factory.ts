@@ -9,6 +9,7 @@ import { ActivityRecord } from './activity-record.js';
 import type { LogMemory } from './log-memory.js';
 import { NO_ORIGIN, type RunRequest } from './run-request.js';
 import { RunningActivity, type RunningActivityListener } from './running-activity.js';
+import type { StoreWatch } from './store-watch.js';
 
 export interface ActivityFactoryParts {
   settings: ActivitySettings;
@@ -16,13 +17,14 @@ export interface ActivityFactoryParts {
   redaction: Redaction;
   listener: RunningActivityListener;
   logMemory: LogMemory;
+  watch: StoreWatch;
 }
 
 /** Makes the activity of one call, with the module's defaults and what it inherits from the activity around it. */
 export function createRunningActivity(
   { options, origin }: RunRequest,
   parent: RunningActivity | undefined,
-  { settings, store, redaction, listener, logMemory }: ActivityFactoryParts,
+  { settings, store, redaction, listener, logMemory, watch }: ActivityFactoryParts,
 ): RunningActivity {
   const inherited = parent?.record.identity;
   const createdAt = new Date();
@@ -53,7 +55,7 @@ export function createRunningActivity(
     {
       timeout: options.timeout ?? settings.timeout,
       cancelGrace: options.cancelGrace ?? settings.cancelGrace,
-      settleTimeout: settings.startTimeout,
+      settlePatience: () => watch.patience,
       keepResult: standsForOthers(options) ? 'faithfully' : (options.keepResult ?? false),
       outcomes: options.outcomes,
     },

@@ -274,8 +274,10 @@ export class ActivityRecord implements OutputSink {
   message(level: MessageLevel, text: string, source: MessageSource = 'log'): void {
     if (this.#late('log')) return;
     this.#takeWaiting();
-    if (source === 'log' && this.#outbox.isFull) this.#log.leaveOut(level);
-    else this.#write({ level, text, source });
+    if (source === 'log' && this.#outbox.isFull) {
+      this.#log.leaveOut(level);
+      this.#parts.logMemory.leaveOut();
+    } else this.#write({ level, text, source });
     this.#change();
   }
 
@@ -309,7 +311,7 @@ export class ActivityRecord implements OutputSink {
     this.#takeWaiting();
     this.#writeGap();
     this.#madeOutbox?.handAll();
-    await this.#store.flush();
+    await this.#store.flush(this.identity.id);
   }
 
   /** Something that is asked for the rest of its lines before the end. */

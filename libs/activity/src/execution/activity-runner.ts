@@ -18,6 +18,7 @@ import type { JoinedRun } from './joined-run.js';
 import type { RunRequest } from './run-request.js';
 import { RunningActivities } from './running-activities.js';
 import type { RunningActivity, RunningActivityListener } from './running-activity.js';
+import { StoreWatch } from './store-watch.js';
 
 export interface RunnerParts {
   settings: ActivitySettings;
@@ -37,9 +38,10 @@ export class ActivityRunner {
   readonly running = new RunningActivities();
   readonly settings: ActivitySettings;
   readonly redaction: Redaction;
+  readonly logMemory = new LogMemory();
   readonly #parts: RunnerParts;
+  readonly #watch: StoreWatch;
   readonly #admission: Admission;
-  readonly #logMemory = new LogMemory();
   readonly #listener: RunningActivityListener;
   readonly #factoryParts: ActivityFactoryParts;
   #stopping = false;
@@ -48,7 +50,8 @@ export class ActivityRunner {
     this.settings = parts.settings;
     this.redaction = new Redaction(parts.settings.redact);
     this.#parts = parts;
-    this.#admission = new Admission(parts);
+    this.#watch = new StoreWatch(parts.settings.startTimeout, parts.logger);
+    this.#admission = new Admission({ ...parts, watch: this.#watch });
     this.#listener = {
       settled: (activity, result) => this.#settled(activity, result),
       cancelling: (activity) => parts.events.emit('cancelling', () => activity.record.snapshot()),
@@ -64,7 +67,8 @@ export class ActivityRunner {
       store: parts.store,
       redaction: this.redaction,
       listener: this.#listener,
-      logMemory: this.#logMemory,
+      logMemory: this.logMemory,
+      watch: this.#watch,
     };
   }
 

@@ -4,7 +4,6 @@ import type { ActivityBus } from '../bus/activity-bus.js';
 import { ActivityQueueTimeoutError, ActivityStoreError } from '../model/errors.js';
 import { outcomeOf } from '../model/outcome.js';
 import { isFinalStatus } from '../model/statuses.js';
-import { errorText } from '../model/stored-error.js';
 import type { ActivityStore, CasResult } from '../storage/activity-store.js';
 import type { ActivityEvents } from './activity-events.js';
 import { withinTime } from './bounded-wait.js';
@@ -16,6 +15,7 @@ import { whenAborted } from './linked-signal.js';
 import { afterDelay } from './long-timeout.js';
 import type { RunRequest } from './run-request.js';
 import type { RunningActivity } from './running-activity.js';
+import type { StoreWatch } from './store-watch.js';
 
 export interface AdmissionParts {
   settings: ActivitySettings;
@@ -23,13 +23,12 @@ export interface AdmissionParts {
   bus: ActivityBus;
   limiter: ConcurrencyLimiter;
   events: ActivityEvents;
+  watch: StoreWatch;
   logger: { warn(text: string): void; log(text: string): void };
 }
 
 /** What happens before a body may be called: the start is recorded, a slot is waited for, a cancel is heeded. */
 export class Admission {
-  #storeIsAway = false;
-
   readonly #keys: KeyAdmission;
 
   constructor(private readonly parts: AdmissionParts) {
@@ -120,50 +119,18 @@ export class Admission {
     policy: StoreFailurePolicy = this.parts.settings.onStoreFailure,
     isAway = false,
   ): Promise<void> {
-    const { startTimeout } = this.parts.settings;
-    let cause: unknown;
-    try {
-      if (
-        await withinTime(
-          activity.record.begin(status).then(() => true),
-          // It has had its time already.
-          isAway ? 0 : startTimeout,
-          false,
-        )
-      )
-        return this.#storeIsBack();
-    } catch (error) {
-      cause = error;
-    }
-    const why = cause === undefined ? `the database did not answer within ${startTimeout} ms` : errorText(cause);
-    if (policy === 'reject') {
-      const error = new ActivityStoreError(
-        `Activity ${activity.id} was not started, since it could not be recorded: ${why}.`,
-        {
-          cause,
-        },
-      );
-      // Not awaited: the store is away. Should the row land later, it lands with its end.
-      void activity.refuse({ status: 'failed', reason: 'error' }, error);
-      throw error;
-    }
-    this.#storeFails(activity, why);
-  }
-
-  /** One warning for each outage, not for each call. */
-  #storeFails(activity: RunningActivity, why: string): void {
-    if (this.#storeIsAway) return;
-    this.#storeIsAway = true;
-    this.parts.logger.warn(
-      `Activities cannot be recorded: ${why}. The work runs all the same (first: "${activity.record.identity.type}"), ` +
-        "and its record is written when the database is back; `onStoreFailure: 'reject'` would refuse it.",
+    const { type } = activity.record.identity;
+    const begun = activity.record.begin(status);
+    // One whose keys were asked for has had its time already.
+    const missed = await this.parts.watch.recorded(begun, isAway ? { type, patience: 0 } : { type });
+    if (!missed || policy === 'run') return;
+    const error = new ActivityStoreError(
+      `Activity ${activity.id} was not started, since it could not be recorded: ${missed.why}.`,
+      { cause: missed.cause },
     );
-  }
-
-  #storeIsBack(): void {
-    if (!this.#storeIsAway) return;
-    this.#storeIsAway = false;
-    this.parts.logger.log('Activities are recorded again.');
+    // Not awaited: the store is away. Should the row land later, it lands with its end.
+    void activity.refuse({ status: 'failed', reason: 'error' }, error);
+    throw error;
   }
 
   async #waitForSlot(
@@ -189,7 +156,7 @@ export class Admission {
   }
 
   async #start(activity: RunningActivity): Promise<void> {
-    const granted: CasResult = await withinTime(activity.record.grant(), this.parts.settings.startTimeout, {
+    const granted: CasResult = await withinTime(activity.record.grant(), this.parts.watch.patience, {
       won: true,
     });
     if (granted.won) return this.parts.events.emit('started', () => activity.record.snapshot());

@@ -9,6 +9,7 @@ import { Idempotency, onceOf, type KeyedCall, type Once } from './idempotency.js
 import type { JoinedRun } from './joined-run.js';
 import { Joins } from './joins.js';
 import { isStoreAway, StoreInTime } from './store-in-time.js';
+import type { StoreWatch } from './store-watch.js';
 
 /** How a call with keys begins. */
 export interface KeyedStart {
@@ -38,7 +39,9 @@ export class KeyAdmission {
   readonly #exclusivity: Exclusivity;
   readonly #idempotency: Idempotency;
 
-  constructor(private readonly parts: { settings: ActivitySettings; store: ActivityStore; bus: ActivityBus }) {
+  constructor(
+    private readonly parts: { settings: ActivitySettings; store: ActivityStore; bus: ActivityBus; watch: StoreWatch },
+  ) {
     const joins = new Joins(parts);
     this.#exclusivity = new Exclusivity(parts, joins);
     this.#idempotency = new Idempotency(parts.store, joins);
@@ -85,7 +88,7 @@ export class KeyAdmission {
   /** Asks the database who has the keys, and takes them with the first row, until nobody comes in between. */
   async #ask(keys: Keys, call: KeyedCall): Promise<KeyedStart | JoinedRun> {
     const { user, place } = keys;
-    const inTime = new StoreInTime(this.parts.settings.startTimeout);
+    const inTime = new StoreInTime(this.parts.watch.patience);
     try {
       for (;;) {
         const found = await this.#claims(keys, call, inTime);

@@ -17,6 +17,21 @@ const SHARE: Amount = { lines: 200, characters: 64_000 };
 export class LogMemory {
   readonly #all: Amount = { lines: 0, characters: 0 };
   readonly #waiters = new Set<() => void>();
+  #leftOut = 0;
+
+  /** Lines that wait to be durable, of all activities. */
+  get lines(): number {
+    return this.#all.lines;
+  }
+
+  /** Lines that there was no room for. */
+  get leftOut(): number {
+    return this.#leftOut;
+  }
+
+  leaveOut(): void {
+    this.#leftOut++;
+  }
 
   /** Whether an activity that has `own` waiting must wait before it adds more. */
   isFullFor(own: Amount): boolean {

@@ -14,6 +14,12 @@ export class RunningActivities {
     return this.#managed.size;
   }
 
+  counts(): { running: number; queued: number } {
+    let queued = 0;
+    for (const { record } of this.#managed) if (record.status === 'queued') queued++;
+    return { running: this.#managed.size - queued, queued };
+  }
+
   add(activity: RunningActivity): void {
     this.#byId.set(activity.id, activity);
     this.#managed.add(activity);

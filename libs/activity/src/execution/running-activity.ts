@@ -27,8 +27,8 @@ import { WorkAbort } from './work-abort.js';
 export interface RunningActivityOptions {
   timeout?: number;
   cancelGrace: number;
-  /** How long the work's caller waits for the end to be durable. */
-  settleTimeout: number;
+  /** How long the work's caller waits for the end to be durable, as it is known then. */
+  settlePatience: () => number;
   /** `faithfully`: it may have to stand for the real one, so a poorer form is not kept. */
   keepResult: boolean | 'faithfully';
   outcomes?: OutcomeChoices;
@@ -260,7 +260,7 @@ export class RunningActivity {
 
   /**
    * The body has come back: settles (if nothing has before), waits until that is durable, but not longer than
-   * `settleTimeout`, and gives the slot back. Never rejects: the caller gets the body's own value or error.
+   * `settlePatience`, and gives the slot back. Never rejects: the caller gets the body's own value or error.
    */
   async finish(completion: Completion): Promise<void> {
     if (this.settled) {
@@ -289,7 +289,7 @@ export class RunningActivity {
     }
     this.record.takeSources();
     if (what.error && outcome.reason === 'error') this.#tellOf(what.error);
-    const result = await withinTime(this.#settle(outcome, what), this.options.settleTimeout, undefined);
+    const result = await withinTime(this.#settle(outcome, what), this.options.settlePatience(), undefined);
     return result?.won ?? true;
   }
 

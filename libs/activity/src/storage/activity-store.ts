@@ -12,6 +12,7 @@ import type {
 } from '../model/activity.js';
 import type { CheckedRetentionRule } from '../config/retention.options.js';
 import type { KeyClaim, KeyHolder } from './activity-keys.js';
+import type { WriteStats } from '../model/stats.js';
 import type { ActivityReason } from '../model/reasons.js';
 import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
 import type { DurationsOf } from './recent-durations.js';
@@ -201,8 +202,13 @@ export interface ActivityStore {
   append(message: NewMessage): Promise<void>;
   trim(range: Trim): Promise<void>;
   settle(settlement: Settlement): Promise<CasResult>;
-  /** Resolves when everything given before has been written or given up. */
-  flush(): Promise<void>;
+  /**
+   * Resolves when everything given before has been written or given up.
+   * @param id  only of this activity is also waited for what a lock of somebody else keeps from being written.
+   */
+  flush(id?: string): Promise<void>;
+  /** How the writing goes. */
+  stats(): WriteStats;
 
   /** By anyone, not only by the owner: `queued → cancelled`, `running → cancelling`, with who, when and why. */
   requestCancel(id: string, cancel: CancelFact): Promise<CancelResult>;

@@ -67,6 +67,11 @@ export function isTransient(error: unknown): boolean {
   });
 }
 
+/** True when a lock that somebody holds was waited for in vain; nothing has been written then. */
+export function isLockTimeout(error: unknown): boolean {
+  return chain(error).some(({ code }) => code === '55P03' || code === 'ER_LOCK_WAIT_TIMEOUT');
+}
+
 /** True when a table is not there: never made, or dropped by an app's `synchronize(true)`. */
 export function isMissingTable(error: unknown): boolean {
   return chain(error).some(

@@ -22,6 +22,8 @@ export interface Database {
    * @param retried  it may have been committed before: see `writePlan`.
    */
   write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome>;
+  /** Which of these activities somebody else has locked at this moment. */
+  lockedAmong(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** Runs a plan in one transaction, which an error of the plan rolls back. */
   transact<T>(plan: Plan<T>): Promise<T>;
   /**

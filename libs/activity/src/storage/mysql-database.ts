@@ -59,6 +59,17 @@ export class MysqlDatabase implements Database {
     return this.transact(writePlan(batch, retried));
   }
 
+  lockedAmong(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#withConnection(async (query) => {
+      const place = `FROM ${this.tables.activities} FORCE INDEX (PRIMARY) WHERE id IN (?)`;
+      const there = (await query(`SELECT id ${place}`, [ids])) as { id: string }[];
+      const free = (await query(`SELECT id ${place} FOR UPDATE SKIP LOCKED`, [ids])) as { id: string }[];
+      const locked = new Set(there.map(({ id }) => id));
+      for (const { id } of free) locked.delete(id);
+      return locked;
+    });
+  }
+
   transact<T>(plan: Plan<T>): Promise<T> {
     return this.#withConnection(async (query, maxPacket) => {
       await query('START TRANSACTION', []);
@@ -117,6 +128,8 @@ export class MysqlDatabase implements Database {
     const known = this.#packets.get(connection);
     if (known !== undefined) return known;
     await query(`SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'`, []);
+    // A row that somebody has locked must not keep the others waiting; a second is the least that it knows.
+    await query('SET SESSION innodb_lock_wait_timeout = 1', []);
     const [row] = (await query('SELECT @@max_allowed_packet AS bytes', [])) as { bytes: unknown }[];
     const bytes = Number(row?.bytes);
     this.#packets.set(connection, bytes);

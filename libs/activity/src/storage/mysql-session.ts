@@ -14,6 +14,9 @@ const MAX_UPDATE_ROWS = 200;
 const MAX_STATEMENT_BYTES = 4_000_000;
 const ACTIVE = statusList(ACTIVE_STATUSES);
 
+/** A scan of the table, which it may prefer for many ids, would lock rows that nobody asked for, or wait for them. */
+const BY_ID = 'FORCE INDEX (PRIMARY)';
+
 /** Runs one statement on the connection of the session. */
 export type MysqlQuery = (sql: string, values: readonly unknown[]) => Promise<unknown>;
 
@@ -76,7 +79,7 @@ export class MysqlSession implements WriteSession {
   async standing(ids: readonly string[]): Promise<ReadonlyMap<string, Standing>> {
     // A locking read sees what is committed now, not what the transaction saw when it began.
     const rows = await this.#query(
-      `SELECT id, status, owner_id, fence, created_at, started_at, ended_at FROM ${this.#tables.activities} ` +
+      `SELECT id, status, owner_id, fence, created_at, started_at, ended_at FROM ${this.#tables.activities} ${BY_ID} ` +
         'WHERE id IN (?) FOR UPDATE',
       [ids],
     );
@@ -104,7 +107,7 @@ export class MysqlSession implements WriteSession {
     const { ownerId, fence } = rows[0]!;
     await this.#query(
       // The id is compared in its own character set, else its index would not be used.
-      `UPDATE ${this.#tables.activities} AS a JOIN (SELECT ${first}${others.join('')}) AS v ` +
+      `UPDATE ${this.#tables.activities} AS a ${BY_ID} JOIN (SELECT ${first}${others.join('')}) AS v ` +
         `ON a.id = CONVERT(v.id USING ascii) COLLATE ascii_bin SET ${set} ` +
         `WHERE a.owner_id = ? AND a.fence = ? AND ${guard(group, own)}`,
       [...rows.flatMap(({ id, values }) => [id, ...values]), ownerId, fence],
@@ -114,7 +117,7 @@ export class MysqlSession implements WriteSession {
   /** The rows of a group that may change their status, locked until the transaction ends. */
   async #lock(group: UpdateGroup): Promise<RowUpdate[]> {
     const found = await this.#query(
-      `SELECT id, owner_id, fence FROM ${this.#tables.activities} WHERE id IN (?) AND ` +
+      `SELECT id, owner_id, fence FROM ${this.#tables.activities} ${BY_ID} WHERE id IN (?) AND ` +
         `${guard(group, (column) => `\`${column}\``)} FOR UPDATE`,
       [group.rows.map(({ id }) => id)],
     );
@@ -126,7 +129,7 @@ export class MysqlSession implements WriteSession {
   async #live(rows: readonly Owned[]): Promise<ReadonlySet<string>> {
     const ids = [...new Set(rows.map(({ activityId }) => activityId))];
     const found = await this.#query(
-      `SELECT id, owner_id, fence FROM ${this.#tables.activities} WHERE id IN (?) AND status IN (${ACTIVE}) FOR UPDATE`,
+      `SELECT id, owner_id, fence FROM ${this.#tables.activities} ${BY_ID} WHERE id IN (?) AND status IN (${ACTIVE}) FOR UPDATE`,
       [ids],
     );
     return keysOf(found);

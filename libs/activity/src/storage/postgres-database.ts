@@ -13,7 +13,7 @@ import { runSteps, writePlan, type Plan, type WriteOutcome } from './write-plan.
 /** What is used of pg's pool. */
 interface PostgresPool {
   connect(): Promise<PooledClient>;
-  query(sql: string, values: readonly SqlValue[]): Promise<{ rowCount: number | null }>;
+  query(sql: string, values: readonly unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
 }
 interface PooledClient extends PostgresClient {
   on(event: 'error', listener: (error: unknown) => void): void;
@@ -22,6 +22,8 @@ interface PooledClient extends PostgresClient {
   /** @param destroy  true: the connection is closed, not kept. */
   release(destroy?: boolean): void;
 }
+
+const CHANGE_PATIENCE_MS = 1_000;
 
 /** PostgreSQL through pg, whose pool brings broken connections back by itself. */
 export class PostgresDatabase implements Database {
@@ -96,9 +98,23 @@ export class PostgresDatabase implements Database {
     return new PostgresSession(client, this.tables, this.#prepared);
   }
 
-  async change(sql: string, values: readonly SqlValue[]): Promise<number> {
-    const { rowCount } = await this.#pool.query(numbered(sql), values);
-    return rowCount ?? 0;
+  async lockedAmong(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const { rows } = await this.#pool.query(
+      `SELECT a.id FROM ${this.tables.activities} a WHERE a.id = ANY($1::uuid[]) AND a.id NOT IN (` +
+        `SELECT free.id FROM (SELECT id FROM ${this.tables.activities} WHERE id = ANY($1::uuid[]) FOR UPDATE SKIP LOCKED) free)`,
+      [ids],
+    );
+    return new Set(rows.map(({ id }) => id as string));
+  }
+
+  /** Not for longer than a lock is worth: the few connections are for all. */
+  change(sql: string, values: readonly SqlValue[]): Promise<number> {
+    return this.#withClient(async (client) => {
+      await client.query(`BEGIN; SET LOCAL lock_timeout = ${CHANGE_PATIENCE_MS}`);
+      const { rowCount } = await client.query({ text: numbered(sql), values });
+      await client.query('COMMIT');
+      return rowCount ?? 0;
+    });
   }
 
   async migrate(work: (queryRunner: QueryRunner) => Promise<void>): Promise<void> {

@@ -30,6 +30,11 @@ const ARRAYS: Record<ColumnKind, string> = {
 };
 const OWNER_ARRAYS = ['uuid[]', 'text[]', 'int4[]'];
 const ACTIVE = statusList(ACTIVE_STATUSES);
+/**
+ * Joined to a statement, it bounds how long that (and the rest of its transaction) waits for a lock of somebody, at no
+ * round trip of its own: a row is locked after it was joined. It ends with the transaction, also behind a pooler.
+ */
+const PATIENCE = "(SELECT set_config('lock_timeout', '250', true)) AS patience";
 
 /**
  * One statement for each kind of write, whatever the number of rows: each column goes as one array, and `unnest` makes
@@ -71,7 +76,7 @@ export class PostgresSession implements WriteSession {
       greatest: 'GREATEST',
     });
     const { rows: changed } = await this.#query(
-      `UPDATE ${this.tables.activities} AS a SET ${set} FROM ${unnest([...OWNER_ARRAYS, ...arrays])} ` +
+      `UPDATE ${this.tables.activities} AS a SET ${set} FROM ${PATIENCE}, ${unnest([...OWNER_ARRAYS, ...arrays])} ` +
         `AS v(id, owner_id, fence, ${names(columns.map((column) => `new_${column}`))}) ` +
         `WHERE a.id = ANY($1::uuid[]) AND a.id = v.id AND a.owner_id = v.owner_id AND a.fence = v.fence AND (${guard(group, own)}) IS TRUE` +
         (group.to ? ' RETURNING a.id' : ''),
@@ -94,7 +99,7 @@ export class PostgresSession implements WriteSession {
     await this.#query(
       `INSERT INTO ${this.tables.messages} (${names(columns)}) SELECT ${names(columns, 'm.')} ` +
         `FROM ${unnest([...arrays, 'int8[]'])} AS m(${names(columns)}, place) JOIN (` +
-        `SELECT o.place FROM ${unnest(OWNER_ARRAYS, columns.length + 2)} WITH ORDINALITY AS o(id, owner_id, fence, place) ` +
+        `SELECT o.place FROM ${PATIENCE} CROSS JOIN ${unnest(OWNER_ARRAYS, columns.length + 2)} WITH ORDINALITY AS o(id, owner_id, fence, place) ` +
         `JOIN ${this.tables.activities} a ON a.id = o.id AND a.owner_id = o.owner_id AND a.fence = o.fence ` +
         `AND a.id = ANY($${columns.length + 2}::uuid[]) AND (a.status IN (${ACTIVE})) IS TRUE FOR KEY SHARE OF a) live ON live.place = m.place ON CONFLICT DO NOTHING`,
       [

@@ -3,6 +3,7 @@ import { v7 as uuid } from 'uuid';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import type { Activity, ActivityMessage } from '../model/activity.js';
 import { ActivityOptionError, ActivityStoreError } from '../model/errors.js';
+import type { WriteStats } from '../model/stats.js';
 import { FINAL_STATUSES, isFinalStatus } from '../model/statuses.js';
 import { ActivityHistory } from './activity-history.js';
 import { storedId } from './activity-id.js';
@@ -61,6 +62,8 @@ export class SqlActivityStore implements ActivityStore {
     this.#connection = new TrackerConnection(settings, this.ownerId, { appDataSource, logger });
     this.#pipeline = new WritePipeline({
       write: async (batch, retried) => (await this.#connection.whenOpen()).write(batch, retried),
+      lockedAmong: async (ids) => (await this.#connection.whenOpen()).lockedAmong(ids),
+      maxWaitingWrites: settings.maxWaitingWrites,
       remakeTables: () => this.#connection.remakeTables(),
       logger,
     });
@@ -114,8 +117,12 @@ export class SqlActivityStore implements ActivityStore {
     return (await this.#pipeline.add(settleWrite(stored, settlement))) ?? GONE;
   }
 
-  flush(): Promise<void> {
-    return this.#pipeline.flush();
+  flush(id?: string): Promise<void> {
+    return this.#pipeline.flush(id);
+  }
+
+  stats(): WriteStats {
+    return this.#pipeline.stats();
   }
 
   async requestCancel(id: string, cancel: CancelFact): Promise<CancelResult> {

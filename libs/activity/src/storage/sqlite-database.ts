@@ -72,6 +72,11 @@ export class SqliteDatabase implements Database, WriteSession {
     return this.transact(writePlan(batch, retried));
   }
 
+  /** SQLite locks the file, never a row. */
+  lockedAmong(): Promise<ReadonlySet<string>> {
+    return Promise.resolve(new Set());
+  }
+
   async transact<T>(plan: Plan<T>): Promise<T> {
     while (this.#migrating) await this.#migrating;
     return this.#transaction(() => runNow(plan, this));

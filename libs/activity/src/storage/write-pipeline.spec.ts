@@ -46,6 +46,8 @@ function pipelineOver(answer: (batch: WriteBatch) => void = () => undefined) {
         new Map<string, CasResult>(groups.flatMap(({ rows }) => rows.map((row) => [row.id, { won: true }])));
       return { grants: won(batch.grants), settlements: won(batch.settlements) };
     },
+    lockedAmong: async () => new Set(),
+    maxWaitingWrites: 1_000,
     remakeTables: async () => false,
     logger: { warn: (text) => log.push(text) },
   };

@@ -1,10 +1,12 @@
 // Not the global: an app's test that fakes timers must not stop its tracker from writing.
 import { setImmediate } from 'node:timers';
 import { ActivityStoreError } from '../model/errors.js';
+import type { WriteStats } from '../model/stats.js';
 import { errorText } from '../model/stored-error.js';
 import type { CasResult } from './activity-store.js';
 import type { Database } from './database.js';
-import { isMissingTable, isTransient } from './database-errors.js';
+import { isLockTimeout, isMissingTable, isTransient } from './database-errors.js';
+import { RecentWindow } from './recent-window.js';
 import { backoff, endsWithin } from './retry.js';
 import { batchOf } from './write-batch.js';
 import type { UpdateWrite, Write } from './write.js';
@@ -15,9 +17,17 @@ import type { WriteOutcome } from './write-plan.js';
 const ATTEMPTS_BEFORE_WARNING = 6;
 /** A suite of tests may drop the tables again and again; tables that stay away are no accident. */
 const MAX_REMAKES = 3;
+/** A batch that takes longer says that the database is away, though it has not failed. */
+const LONG_FLUSH_MS = 1_000;
+/** Beyond it no start is taken: what waits then takes about a hundred megabytes. */
+const MAX_WAITING_CHARACTERS = 64_000_000;
+const HELD_ATTEMPT = 4;
 
 export interface PipelineParts {
   write: Database['write'];
+  lockedAmong: Database['lockedAmong'];
+  /** How many writes may wait before no further start is taken. */
+  maxWaitingWrites: number;
   /** Makes dropped tables again. False: it may not. */
   remakeTables: () => Promise<boolean>;
   logger: { warn(text: string): void };
@@ -27,8 +37,9 @@ export interface PipelineParts {
  * Group commit: all writes of this process go through one queue, and each flush takes what waits and writes it in one
  * transaction, while the next ones gather. Each promise resolves when its row is durable.
  * What fails for the moment is tried again, for as long as it takes; what the database refuses is found by halving the
- * batch, tried in a poorer form and, if there is none, rejected alone.
- * @see Design §5.8; DeWitt et al., "Implementation techniques for main memory database systems" (1984), group commit
+ * batch, tried in a poorer form and, if there is none, rejected alone. Where somebody has locked a row, only what is for
+ * that row waits.
+ * @see Design §5.8; docs/decisions/0017-what-waits-is-bounded-by-its-starts.md; DeWitt et al., "Implementation techniques for main memory database systems" (1984), group commit
  */
 export class WritePipeline {
   readonly #parts: PipelineParts;
@@ -36,15 +47,24 @@ export class WritePipeline {
   readonly #stop = new AbortController();
   #isRunning = false;
   #landing: readonly QueuedWrite[] = [];
+  #isWatchingHeld = false;
   #isAway = false;
+  #failingSince: number | undefined;
+  #landingSince: number | undefined;
+  /** Starts that were left out since there was no room last. */
+  #leftOut = 0;
+  readonly #totals = { batches: 0, writes: 0, retries: 0, refused: 0, droppedStarts: 0 };
+  readonly #batchSizes = new RecentWindow();
+  readonly #flushTimes = new RecentWindow();
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
   }
 
-  /** @throws {ActivityStoreError} when the database refuses it, or the store is closed. */
+  /** @throws {ActivityStoreError} when the database refuses it, a start finds no room, or the store is closed. */
   add(write: Write): Promise<CasResult | undefined> {
     if (this.#stop.signal.aborted) return Promise.reject(closed());
+    if (write.kind === 'insert' && this.#isFull) return Promise.reject(this.#leaveOut());
     const promise = this.#queue.add(write);
     if (!this.#isRunning) void this.#run();
     return promise;
@@ -55,9 +75,24 @@ export class WritePipeline {
     return this.#queue.mergeUpdate(write) ?? this.add(write);
   }
 
-  /** Resolves when everything added before has been written or given up. */
-  flush(): Promise<void> {
-    return this.#queue.whenDone();
+  /**
+   * Resolves when everything added before has been written or given up.
+   * @param id  does not wait for locked rows of other activities.
+   */
+  flush(id?: string): Promise<void> {
+    return this.#queue.whenDone(id);
+  }
+
+  stats(): WriteStats {
+    return {
+      ...this.#totals,
+      waiting: { ...this.#queue.counts },
+      inFlight: this.#landing.length,
+      heldBack: this.#queue.heldBack,
+      batchSize: this.#batchSizes.figures(),
+      flushMs: this.#flushTimes.figures(),
+      awaySince: this.#awaySince,
+    };
   }
 
   /** Writes what waits, for at most `timeoutMs`; rejects what is left. Nothing is taken any more. */
@@ -73,10 +108,16 @@ export class WritePipeline {
       // Whatever is asked for in this turn of the event loop goes along, and between two batches others get their turn.
       await new Promise<void>((resolve) => setImmediate(resolve));
       this.#landing = this.#queue.take();
-      await this.#land(this.#landing, false);
-      this.#queue.done(this.#landing);
+      this.#landingSince = Date.now();
+      await this.#land(
+        this.#landing,
+        this.#landing.some(({ retried }) => retried),
+      );
+      this.#landingSince = undefined;
       this.#landing = [];
-    } while (this.#queue.size > 0);
+      this.#queue.done();
+      if (this.#leftOut > 0 && !this.#isFull) this.#tellLeftOut();
+    } while (!this.#queue.isEmpty);
     this.#isRunning = false;
   }
 
@@ -84,17 +125,24 @@ export class WritePipeline {
     let remakes = 0;
     for (let attempt = 0; batch.length > 0 && !this.#stop.signal.aborted; attempt++) {
       try {
+        const begun = performance.now();
         const outcome = await this.#parts.write(batchOf(batch.map(({ write }) => write)), retried);
-        this.#isBack();
+        this.#landed(batch.length, performance.now() - begun);
         for (const queued of batch) queued.resolve(resultOf(queued.write, outcome));
         return;
       } catch (error) {
         if (isTransient(error)) {
+          this.#totals.retries++;
+          const rest = isLockTimeout(error) ? await this.#holdLocked(batch, retried) : batch;
+          if (rest.length < batch.length) {
+            batch = rest;
+            continue;
+          }
           retried = true;
           this.#failsForNow(error, attempt);
           await backoff(attempt, this.#stop.signal);
         } else if (isMissingTable(error)) {
-          if (++remakes > MAX_REMAKES || !(await this.#remake())) return rejectAll(batch, refused(error));
+          if (++remakes > MAX_REMAKES || !(await this.#remake())) return this.#refuse(batch, error);
         } else {
           return this.#landApart(batch, retried, error);
         }
@@ -117,8 +165,68 @@ export class WritePipeline {
       first.write = first.write.poorer();
       await this.#land([first], retried);
     } else {
-      rejectAll(batch, refused(error));
+      this.#refuse(batch, error);
     }
+  }
+
+  #refuse(batch: readonly QueuedWrite[], error: unknown): void {
+    this.#totals.refused += batch.length;
+    rejectAll(batch, refused(error));
+  }
+
+  /** Puts aside what is for rows that somebody has locked. @returns the rest. */
+  async #holdLocked(batch: readonly QueuedWrite[], retried: boolean): Promise<readonly QueuedWrite[]> {
+    const locked = await this.#lockedAmong([...new Set(batch.map(({ write }) => write.id))]);
+    if (!locked || locked.size === 0) return batch;
+    if (retried) for (const queued of batch) queued.retried = true;
+    const rest = this.#queue.hold(locked, batch);
+    if (!this.#isWatchingHeld) void this.#watchHeld();
+    return rest;
+  }
+
+  /** Looks again and again whether the rows are free, for as long as something is held back for them. */
+  async #watchHeld(): Promise<void> {
+    this.#isWatchingHeld = true;
+    for (let ids = this.#queue.heldIds; ids.length > 0 && !this.#stop.signal.aborted; ids = this.#queue.heldIds) {
+      await backoff(HELD_ATTEMPT, this.#stop.signal);
+      const locked = await this.#lockedAmong(ids);
+      if (!locked || this.#stop.signal.aborted) continue;
+      this.#queue.release(ids.filter((id) => !locked.has(id)));
+      if (!this.#isRunning && !this.#queue.isEmpty) void this.#run();
+    }
+    this.#isWatchingHeld = false;
+  }
+
+  /** Undefined when the database cannot say. */
+  #lockedAmong(ids: readonly string[]): Promise<ReadonlySet<string> | undefined> {
+    return this.#parts.lockedAmong(ids).catch(() => undefined);
+  }
+
+  get #isFull(): boolean {
+    const { size, characters } = this.#queue;
+    return size + this.#landing.length >= this.#parts.maxWaitingWrites || characters >= MAX_WAITING_CHARACTERS;
+  }
+
+  #leaveOut(): ActivityStoreError {
+    this.#totals.droppedStarts++;
+    if (this.#leftOut++ === 0) {
+      this.#parts.logger.warn(
+        `${this.#queue.size} writes wait for the database: activities that start from now on are not recorded, until ` +
+          'there is room. What has been recorded as started keeps its record (option `maxWaitingWrites`).',
+      );
+    }
+    return new ActivityStoreError('Too much waits to be written: see the option `maxWaitingWrites`.');
+  }
+
+  #tellLeftOut(): void {
+    this.#parts.logger.warn(`Activities are recorded again; ${this.#leftOut} that began meanwhile are not.`);
+    this.#leftOut = 0;
+  }
+
+  get #awaySince(): Date | null {
+    const since = this.#failingSince ?? this.#landingSince;
+    if (since === undefined) return null;
+    return this.#failingSince !== undefined || Date.now() - since > LONG_FLUSH_MS ? new Date(since) : null;
   }
 
   async #remake(): Promise<boolean> {
@@ -131,12 +239,18 @@ export class WritePipeline {
   }
 
   #failsForNow(error: unknown, attempt: number): void {
+    this.#failingSince ??= Date.now();
     if (this.#isAway || attempt < ATTEMPTS_BEFORE_WARNING) return;
     this.#isAway = true;
     this.#parts.logger.warn(`Activities cannot be written for now, and are kept until they can: ${errorText(error)}`);
   }
 
-  #isBack(): void {
+  #landed(writes: number, tookMs: number): void {
+    this.#failingSince = undefined;
+    this.#totals.batches++;
+    this.#totals.writes += writes;
+    this.#batchSizes.add(writes);
+    this.#flushTimes.add(tookMs);
     if (!this.#isAway) return;
     this.#isAway = false;
     this.#parts.logger.warn('Activities are written again.');

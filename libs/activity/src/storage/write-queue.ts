@@ -1,6 +1,7 @@
 import type { CasResult } from './activity-store.js';
 import type { SqlValue } from './sql-value.js';
 import { mergedUpdate, type UpdateWrite, type Write } from './write.js';
+import type { WaitingWrites } from '../model/stats.js';
 
 /** Rows and characters of one transaction: enough to share its cost, few enough to hold no lock for long. */
 const MAX_BATCH_WRITES = 1_000;
@@ -18,35 +19,83 @@ const RANK: Record<Write['kind'], number> = {
 };
 const CHANGE_RANK = RANK.update;
 
+const GROUP: Record<Write['kind'], keyof WaitingWrites> = {
+  insert: 'starts',
+  grant: 'changes',
+  update: 'changes',
+  cancel: 'changes',
+  message: 'lines',
+  trim: 'lines',
+  settle: 'ends',
+};
+
 export interface QueuedWrite {
   write: Write;
+  characters: number;
+  /** It may have been committed before, unheard. */
+  retried: boolean;
   readonly promise: Promise<CasResult | undefined>;
   resolve: (result: CasResult | undefined) => void;
   reject: (error: unknown) => void;
 }
 
 /**
- * What waits to be written, in the order in which it was asked for. It takes all: how much may wait is bounded where lines
- * come from, since a line that has been taken must not be refused.
- * @see execution/log-memory.ts
+ * What waits to be written, in the order in which it was asked for. It takes all: how much may wait is bounded where it
+ * comes from, since what belongs to an activity that has been taken must not be refused.
+ * Writes of a row that somebody else has locked are kept aside, in their order, until it is free.
+ * @see docs/decisions/0017-what-waits-is-bounded-by-its-starts.md
  */
 export class WriteQueue {
-  #waiting: QueuedWrite[] = [];
+  /** Undefined: what stood there has been put aside. */
+  #waiting: (QueuedWrite | undefined)[] = [];
   #head = 0;
   #added = 0;
   #done = 0;
+  /** Places of the batch that was taken last. */
+  #taken = 0;
+  #characters = 0;
+  #releases = 0;
+  readonly #counts: WaitingWrites = { starts: 0, ends: 0, changes: 0, lines: 0 };
+  /** By activity. */
+  readonly #held = new Map<string, QueuedWrite[]>();
   /** The update of an activity that still waits, and with which a newer one may be merged. */
   readonly #updates = new Map<string, QueuedWrite>();
   #waiters: { until: number; resolve: () => void }[] = [];
 
+  /** True when there is nothing to take. */
+  get isEmpty(): boolean {
+    return this.#waiting.length === this.#head;
+  }
+
+  /** How many wait, with those that are held back. */
   get size(): number {
-    return this.#waiting.length - this.#head;
+    return this.#counts.starts + this.#counts.ends + this.#counts.changes + this.#counts.lines;
+  }
+
+  get characters(): number {
+    return this.#characters;
+  }
+
+  get counts(): Readonly<WaitingWrites> {
+    return this.#counts;
+  }
+
+  get heldIds(): string[] {
+    return [...this.#held.keys()];
+  }
+
+  get heldBack(): number {
+    let count = 0;
+    for (const writes of this.#held.values()) count += writes.length;
+    return count;
   }
 
   add(write: Write): Promise<CasResult | undefined> {
     const queued = queue(write);
-    this.#waiting.push(queued);
-    this.#added++;
+    const held = this.#held.size > 0 ? this.#held.get(write.id) : undefined;
+    if (held) held.push(queued);
+    else this.#enqueue(queued);
+    this.#count(queued, 1);
     if (write.kind === 'update') this.#updates.set(write.id, queued);
     if (write.kind === 'settle') this.#updates.delete(write.id);
     return queued.promise;
@@ -58,7 +107,10 @@ export class WriteQueue {
     if (waiting?.write.kind !== 'update') return undefined;
     const { owner } = waiting.write;
     if (newer.owner.fence !== owner.fence || newer.owner.ownerId !== owner.ownerId) return undefined;
+    this.#count(waiting, -1);
     waiting.write = mergedUpdate(waiting.write, newer);
+    waiting.characters = charactersOf(waiting.write);
+    this.#count(waiting, 1);
     return waiting.promise;
   }
 
@@ -68,18 +120,23 @@ export class WriteQueue {
    */
   take(): QueuedWrite[] {
     const ranks = new Map<string, number>();
+    const batch: QueuedWrite[] = [];
     const start = this.#head;
     for (let size = 0; this.#head < this.#waiting.length; this.#head++) {
-      const { write } = this.#waiting[this.#head]!;
+      const queued = this.#waiting[this.#head];
+      if (!queued) continue;
+      const { write } = queued;
       const rank = RANK[write.kind];
       const before = ranks.get(write.id);
       if (before !== undefined && (rank < before || (rank === before && rank !== CHANGE_RANK))) break;
-      size += charactersOf(write);
-      if (this.#head > start && (this.#head - start >= MAX_BATCH_WRITES || size > MAX_BATCH_CHARACTERS)) break;
+      size += queued.characters;
+      if (batch.length > 0 && (batch.length >= MAX_BATCH_WRITES || size > MAX_BATCH_CHARACTERS)) break;
       ranks.set(write.id, rank);
-      if (this.#updates.get(write.id) === this.#waiting[this.#head]) this.#updates.delete(write.id);
+      if (this.#updates.get(write.id) === queued) this.#updates.delete(write.id);
+      this.#count(queued, -1);
+      batch.push(queued);
     }
-    const batch = this.#waiting.slice(start, this.#head);
+    this.#taken = this.#head - start;
     if (this.#head === this.#waiting.length || this.#head > MAX_BATCH_WRITES) {
       this.#waiting = this.#waiting.slice(this.#head);
       this.#head = 0;
@@ -87,28 +144,89 @@ export class WriteQueue {
     return batch;
   }
 
-  /** Says that a batch has been written or given up. */
-  done(batch: readonly QueuedWrite[]): void {
-    this.#done += batch.length;
+  /** Says that the batch that was taken last has been written, given up or put aside. */
+  done(): void {
+    this.#done += this.#taken;
+    this.#taken = 0;
     const ready = this.#waiters.filter(({ until }) => until <= this.#done);
     this.#waiters = this.#waiters.filter(({ until }) => until > this.#done);
     for (const { resolve } of ready) resolve();
   }
 
-  /** Gives out all that waits, for good: nobody waits for it any more. */
-  empty(): QueuedWrite[] {
-    const waiting = this.#waiting.slice(this.#head);
-    this.#waiting = [];
-    this.#head = 0;
-    for (const { resolve } of this.#waiters.splice(0)) resolve();
-    this.#done = this.#added;
-    return waiting;
+  /**
+   * Puts aside the writes of these activities: those of a batch that was taken, then all that waits or comes.
+   * @returns the rest of the batch.
+   */
+  hold(ids: ReadonlySet<string>, batch: readonly QueuedWrite[]): QueuedWrite[] {
+    const rest: QueuedWrite[] = [];
+    for (const queued of batch) {
+      if (ids.has(queued.write.id)) {
+        this.#count(queued, 1);
+        this.#putAside(queued);
+        // A newer one may be merged with it again.
+        if (queued.write.kind === 'update' && !this.#updates.has(queued.write.id))
+          this.#updates.set(queued.write.id, queued);
+      } else rest.push(queued);
+    }
+    for (let place = this.#head; place < this.#waiting.length; place++) {
+      const queued = this.#waiting[place];
+      if (!queued || !ids.has(queued.write.id)) continue;
+      this.#putAside(queued);
+      this.#waiting[place] = undefined;
+    }
+    return rest;
   }
 
-  /** Resolves when all that has been added so far is done. */
-  whenDone(): Promise<void> {
-    if (this.#done >= this.#added) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push({ until: this.#added, resolve }));
+  /** Puts what was held back for these activities at the end of the line. */
+  release(ids: Iterable<string>): void {
+    for (const id of ids) {
+      for (const queued of this.#held.get(id) ?? []) this.#enqueue(queued);
+      this.#held.delete(id);
+    }
+    this.#releases++;
+  }
+
+  /** Gives out all that waits, for good: nobody waits for it any more. */
+  empty(): QueuedWrite[] {
+    const waiting = [...this.#waiting.slice(this.#head), ...[...this.#held.values()].flat()];
+    this.#waiting = [];
+    this.#head = 0;
+    this.#held.clear();
+    for (const { resolve } of this.#waiters.splice(0)) resolve();
+    this.#done = this.#added;
+    return waiting.filter((queued) => queued !== undefined);
+  }
+
+  /**
+   * Resolves when all that has been added so far is done.
+   * @param id  of what is held back, only what is of this activity is waited for; left out: all of it.
+   */
+  async whenDone(id?: string): Promise<void> {
+    let releases: number;
+    do {
+      releases = this.#releases;
+      if (this.#done < this.#added) {
+        await new Promise<void>((resolve) => this.#waiters.push({ until: this.#added, resolve }));
+      }
+      const held = id === undefined ? [...this.#held.values()].flat() : (this.#held.get(id) ?? []);
+      await Promise.allSettled(held.map(({ promise }) => promise));
+    } while (releases !== this.#releases && this.#done < this.#added);
+  }
+
+  #enqueue(queued: QueuedWrite): void {
+    this.#waiting.push(queued);
+    this.#added++;
+  }
+
+  #putAside(queued: QueuedWrite): void {
+    const held = this.#held.get(queued.write.id);
+    if (held) held.push(queued);
+    else this.#held.set(queued.write.id, [queued]);
+  }
+
+  #count({ write, characters }: QueuedWrite, by: 1 | -1): void {
+    this.#counts[GROUP[write.kind]] += by;
+    this.#characters += by * characters;
   }
 }
 
@@ -119,7 +237,7 @@ function queue(write: Write): QueuedWrite {
     resolve = onResolve;
     reject = onReject;
   });
-  return { write, promise, resolve, reject };
+  return { write, characters: charactersOf(write), retried: false, promise, resolve, reject };
 }
 
 function charactersOf(write: Write): number {
