@@ -40,6 +40,21 @@ describe('the log of an activity', () => {
     expect(cuts).toBeLessThan(1_100);
   });
 
+  it('[F40] counts lines that nobody has looked at, and leaves out all from its first half to them', () => {
+    const log = new ActivityLog({ maxMessageLength: 200, maxMessages: 100 });
+    for (let n = 1; n <= 95; n++) log.write('info', `line ${n}`, about);
+    const cut = log.skip(1_000_000, 'warn', about);
+    expect(cut).toMatchObject({ fromSeq: 51, toSeq: 1_000_095, marker: { seq: 1_000_095 } });
+    expect(cut.marker.text).toContain('1,000,045 lines left out');
+    expect(log.write('info', 'next', about)).toMatchObject({ line: { seq: 1_000_096 } });
+    expect(log.counts).toMatchObject({
+      messageCount: 1_000_096,
+      warningCount: 1_000_000,
+      droppedMessageCount: 1_000_045,
+    });
+    expect(log.skip(1, 'info', about)).toMatchObject({ fromSeq: 1_000_095, toSeq: 1_000_097 });
+  });
+
   it('[F40] cuts a long line on a character and says how much is missing', () => {
     const cut = cutText(`${'a'.repeat(55)}🚀${'b'.repeat(60)}`, 80);
     expect(cut).toBe(`${'a'.repeat(55)} … (62 more characters)`);

@@ -50,6 +50,11 @@ export class ActivityLog {
     this.#cutTo = this.headEnd;
   }
 
+  /** How many of the newest lines are never left out. */
+  get tail(): number {
+    return this.#tail;
+  }
+
   get maxMessageLength(): number {
     return this.#limits.maxMessageLength;
   }
@@ -70,7 +75,7 @@ export class ActivityLog {
    */
   write(level: MessageLevel, text: string, about: LineFacts, omitted = 0): { line: LogLine; cut?: LogCut } {
     this.#isInGap = false;
-    this.#count(level);
+    this.#count(level, 1);
     const line: LogLine = {
       seq: this.#seq,
       level: MESSAGE_LEVELS.includes(level) ? level : 'info',
@@ -82,9 +87,19 @@ export class ActivityLog {
     return cut ? { line, cut } : { line };
   }
 
+  /**
+   * Counts lines that the cap leaves out, which nobody has looked at; at least `tail` more follow, or are there.
+   * @returns the range to leave out: all up to here but the first half.
+   */
+  skip(count: number, level: MessageLevel, about: LineFacts): LogCut {
+    this.#isInGap = false;
+    this.#count(level, count);
+    return this.#cut(this.#seq, about);
+  }
+
   /** Counts a line that is not kept, since too many wait already; `gap` gives the line in the place of all of them. */
   leaveOut(level: MessageLevel): void {
-    this.#count(level);
+    this.#count(level, 1);
     if (this.#isInGap) this.#gaps.at(-1)!.toSeq = this.#seq;
     else this.#gaps.push({ fromSeq: this.#seq, toSeq: this.#seq });
     this.#isInGap = true;
@@ -108,10 +123,10 @@ export class ActivityLog {
     return isNew;
   }
 
-  #count(level: MessageLevel): void {
-    this.#seq++;
-    if (level === 'warn') this.#warnings++;
-    if (level === 'error') this.#errors++;
+  #count(level: MessageLevel, lines: number): void {
+    this.#seq += lines;
+    if (level === 'warn') this.#warnings += lines;
+    if (level === 'error') this.#errors += lines;
   }
 
   get #dropped(): number {
@@ -126,9 +141,12 @@ export class ActivityLog {
 
   #cutIfTooLong(about: LineFacts): LogCut | undefined {
     if (this.#seq - this.#cutTo < this.#tail + this.#cutBy) return undefined;
+    return this.#cut(this.#seq - this.#tail, about);
+  }
+
+  #cut(toSeq: number, about: LineFacts): LogCut {
     const isFirst = this.#cutTo === this.headEnd;
     const fromSeq = isFirst ? this.#cutTo + 1 : this.#cutTo;
-    const toSeq = this.#seq - this.#tail;
     this.#cutTo = toSeq;
     this.#gaps = this.#gaps.filter((gap) => gap.toSeq > toSeq || gap.fromSeq <= this.headEnd);
     const text = `… ${(toSeq - this.headEnd).toLocaleString('en')} lines left out (the cap is ${this.#limits.maxMessages.toLocaleString('en')}) …`;

@@ -11,6 +11,7 @@ import type {
 import type { Outcome } from '../model/outcome.js';
 import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
 import { errorText } from '../model/stored-error.js';
+import { GatheredLines } from '../output/gathered-lines.js';
 import { LineRedaction } from '../output/line-redaction.js';
 import type { Redaction } from '../output/redaction.js';
 import type { LogSource, OutputLine, OutputSink } from '../output/activity-output.js';
@@ -38,6 +39,8 @@ import { RowChanges } from './row-changes.js';
 
 const UNKNOWN: Progress = Object.freeze({ percent: null, current: null, total: null, unit: null, perSecond: null });
 const DONE: Progress = Object.freeze({ ...UNKNOWN, percent: 100 });
+/** Of a cap that keeps more of the newest lines than this, all are written: the database is what they wait for. */
+const MOST_GATHERED = 10_000;
 const NO_STEPS: { items: ActivityStep[]; omitted: number } = { items: [], omitted: 0 };
 
 export interface RecordSettings extends LogLimits {
@@ -93,6 +96,8 @@ export class ActivityRecord implements OutputSink {
   #madeWrites: CoalescedWrites | undefined;
   /** Writers that may still have something to say. */
   readonly #sources = new Set<LogSource>();
+  /** The one of them that gathers its lines. */
+  #gatherer: LogSource | undefined;
   #metadata: JsonObject;
   #criticalSection: string | null = null;
   #status: ActivityStatus = 'queued';
@@ -215,11 +220,13 @@ export class ActivityRecord implements OutputSink {
 
   step(name: string | null, options: StepOptions = {}): void {
     if (this.#late('step')) return;
+    this.#takeGathered();
     if (this.#progress.begin(name === null ? null : this.#stepName(name), options, this.#now())) this.#progressed();
   }
 
   /** Ends the step that goes on, where it still is the one of this name. */
   endStep(name: string, status: FinalStatus): void {
+    this.#takeGathered();
     if (!this.#ended && this.#progress.endStep(this.#stepName(name), status, this.#now())) this.#progressed();
   }
 
@@ -292,6 +299,7 @@ export class ActivityRecord implements OutputSink {
   /** A line of a writer, which waits for room by itself: none is ever left out but by the cap. */
   output(line: OutputLine): void {
     if (this.#late('output')) return;
+    this.#takeGathered();
     this.#write(line);
     this.#change();
   }
@@ -304,6 +312,30 @@ export class ActivityRecord implements OutputSink {
   /** Undefined while there is room for more lines; else resolves when there is. Never rejects. */
   whenRoom(): Promise<void> | undefined {
     return this.#madeOutbox?.whenRoom();
+  }
+
+  get isFlooded(): boolean {
+    return this.#madeOutbox?.isFlooded ?? false;
+  }
+
+  /** One source at a time: so that the lines of several stay in order, the next one has those before it taken. */
+  gather(source: LogSource, stream: MessageSource): number | undefined {
+    const { logMemory } = this.#parts;
+    this.#takeGathered();
+    if (this.#ended || !this.isFlooded || logMemory.isFull) return undefined;
+    if (this.#log.tail > MOST_GATHERED || this.#lines.isWithinKey(stream)) return undefined;
+    this.#gatherer = source;
+    logMemory.take(GatheredLines.characters, 0);
+    return this.#log.tail;
+  }
+
+  gathered(source: LogSource, leftOut: { count: number; level: MessageLevel }): void {
+    if (this.#gatherer === source) this.#forgetGatherer();
+    if (this.#ended || leftOut.count === 0) return;
+    const about = { source: 'activity', step: this.#step, at: this.#now() } as const;
+    this.#writeGap();
+    this.#outbox.leaveOut(this.#log.skip(leftOut.count, leftOut.level, about));
+    this.#change();
   }
 
   /** Resolves when every line so far is durable, or given up by the store, which is told in the application's log. */
@@ -446,7 +478,17 @@ export class ActivityRecord implements OutputSink {
     this.#ended = true;
     this.#madeWrites?.stop();
     this.#sources.clear();
+    if (this.#gatherer) this.#forgetGatherer();
     this.#madeOutbox?.close();
+  }
+
+  #forgetGatherer(): void {
+    this.#gatherer = undefined;
+    this.#parts.logMemory.release(GatheredLines.characters, 0);
+  }
+
+  #takeGathered(): void {
+    this.#gatherer?.takeGathered();
   }
 
   /** What was written before comes before, though its writer may be waiting for its turn. */
@@ -544,6 +586,7 @@ export class ActivityRecord implements OutputSink {
       memory: this.#parts.logMemory,
       append: (line) => store.append({ ...line, ...about }),
       trim: (cut) => store.trim({ ...about, ...cut, marker: { ...cut.marker, ...about } }),
+      takeSomeGathered: () => this.#gatherer?.takeSomeGathered() ?? false,
       onLost: (error) => this.#lose(error),
     });
     return this.#madeOutbox;

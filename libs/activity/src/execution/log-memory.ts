@@ -38,13 +38,18 @@ export class LogMemory {
     return reaches(own, OWN) || (reaches(this.#all, ALL) && reaches(own, SHARE));
   }
 
-  take(characters: number): void {
-    this.#all.lines++;
+  get isFull(): boolean {
+    return reaches(this.#all, ALL);
+  }
+
+  /** @param lines  of bytes that are not lines yet: none. */
+  take(characters: number, lines = 1): void {
+    this.#all.lines += lines;
     this.#all.characters += characters;
   }
 
-  release(characters: number): void {
-    this.#all.lines--;
+  release(characters: number, lines = 1): void {
+    this.#all.lines -= lines;
     this.#all.characters -= characters;
     for (const tell of this.#waiters) tell();
   }

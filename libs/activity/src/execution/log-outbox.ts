@@ -6,7 +6,7 @@ import { afterDelay } from './long-timeout.js';
 /** How much of one activity is with the store at once: two of its batches, so that it never waits for the next one. */
 const WINDOW: Amount = { lines: 2_000, characters: 2_000_000 };
 /** Where the cap leaves lines out unwritten, the newest are written so often: most of them would be deleted at once. */
-const HURRIED_MS = 250;
+const HURRIED_MS = 200;
 
 export interface OutboxParts {
   /** Lines up to this `seq` are never left out. */
@@ -15,6 +15,8 @@ export interface OutboxParts {
   /** Hands a line to the store; resolves when it is durable. */
   append: (line: LogLine) => Promise<unknown>;
   trim: (cut: LogCut) => Promise<unknown>;
+  /** Takes some of the lines that were gathered unread meanwhile. @returns whether there are more. */
+  takeSomeGathered: () => boolean;
   /** The store has refused something for good. */
   onLost: (error: unknown) => void;
 }
@@ -46,12 +48,17 @@ export class LogOutbox {
     return !this.#isClosed && this.#parts.memory.isFullFor(this.#own);
   }
 
+  /** Whether lines come that the cap leaves out unwritten: then they may be gathered unread. */
+  get isFlooded(): boolean {
+    return this.#stopHurry !== undefined;
+  }
+
   push(line: LogLine, cut?: LogCut): void {
     this.#own.lines++;
     this.#own.characters += line.text.length;
     this.#parts.memory.take(line.text.length);
     (line.seq <= this.#parts.headEnd ? this.#head : this.#tail).push(line);
-    if (cut) this.#leaveOut(cut);
+    if (cut) this.leaveOut(cut);
     this.#hand(WINDOW);
   }
 
@@ -87,16 +94,21 @@ export class LogOutbox {
     this.#tellRoom();
   }
 
-  #leaveOut(cut: LogCut): void {
+  /** A range that the cap leaves out, whether its lines have been pushed or not. */
+  leaveOut(cut: LogCut): void {
     for (let line = this.#tail.peek(); line && line.seq <= cut.toSeq; line = this.#tail.peek()) {
       this.#tail.shift();
       this.#release(line.text.length);
-      this.#stopHurry ??= afterDelay(HURRIED_MS, () => {
-        this.#stopHurry = undefined;
-        this.#hand(WINDOW);
-      });
+      this.#stopHurry ??= afterDelay(HURRIED_MS, () => this.#writeNewest());
     }
     this.#cut = this.#cut ? { ...cut, fromSeq: this.#cut.fromSeq } : cut;
+  }
+
+  #writeNewest(): void {
+    const isMoreGathered = this.#parts.takeSomeGathered();
+    this.#stopHurry = undefined;
+    this.#hand(WINDOW);
+    if (isMoreGathered) this.#stopHurry = afterDelay(HURRIED_MS, () => this.#writeNewest());
   }
 
   #hand(window: Amount): void {

@@ -21,6 +21,10 @@ export interface OutputLine {
 export interface LogSource {
   /** Takes the lines of what it has been given so far. */
   takeWaiting(): void;
+  /** Takes those that it has gathered. */
+  takeGathered(): void;
+  /** Takes some of them. @returns whether there are more. */
+  takeSomeGathered(): boolean;
   /** That, and its last line without a newline. */
   takeRest(): void;
 }
@@ -33,6 +37,12 @@ export interface OutputSink {
   progress(report: NonNullable<OutputFrame['progress']>): void;
   step(name: string): void;
   whenRoom(): Promise<void> | undefined;
+  /** Whether far more lines come than are kept. */
+  readonly isFlooded: boolean;
+  /** @returns how many of the newest lines it must keep; undefined when it may not gather. */
+  gather(source: LogSource, stream: MessageSource): number | undefined;
+  /** Its gathered lines come now, but for the first ones, which are only counted. */
+  gathered(source: LogSource, leftOut: { count: number; level: MessageLevel }): void;
   flushed(): Promise<void>;
   addSource(source: LogSource): void;
   deleteSource(source: LogSource): void;
@@ -84,6 +94,12 @@ export class ActivityOutput {
     const writer = new ActivityWriter({
       target: {
         line: format === 'ndjson' ? ofLine : ofText,
+        // Each frame counts: progress may stand in any.
+        get isFlooded() {
+          return format !== 'ndjson' && sink.isFlooded;
+        },
+        gather: (gatherer) => sink.gather(gatherer, source),
+        gathered: (gatherer, count) => sink.gathered(gatherer, { count, level }),
         rewriting: (text) => sink.announce(text),
         whenRoom: () => sink.whenRoom(),
         flushed: () => sink.flushed(),

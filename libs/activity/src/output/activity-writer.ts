@@ -2,9 +2,11 @@ import { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import { Writable } from 'node:stream';
 import { setImmediate } from 'node:timers';
+import { GatheredLines } from './gathered-lines.js';
 import { LineSplitter, type LineSink } from './line-splitter.js';
 import { Tee } from './tee.js';
 
+const LF = 0x0a;
 /** How long a source that never waits may keep the event loop to itself. */
 const TURN_MS = 10;
 /** The clock is asked once for so many bytes, of which each chunk is a thousand by itself. */
@@ -17,6 +19,15 @@ type Chunk = Buffer | string;
 
 /** Where the lines of a writer go. */
 export interface WriterTarget extends LineSink {
+  /** Whether far more lines come than are kept: then it is worth while to ask `gather`. */
+  readonly isFlooded: boolean;
+  /**
+   * Asks whether lines may be gathered from now on, until the target calls `takeGathered`.
+   * @returns how many of the newest are kept whatever comes; undefined when each is to be given at once.
+   */
+  gather(writer: ActivityWriter): number | undefined;
+  /** Those that were gathered come now, but for the first `leftOut` of them, which do not come at all. */
+  gathered(writer: ActivityWriter, leftOut: number): void;
   /** Undefined while there is room; else resolves when there is. Never rejects. */
   whenRoom(): Promise<void> | undefined;
   /** Resolves when every line so far is durable, or given up. */
@@ -43,6 +54,7 @@ export class ActivityWriter extends Writable {
   readonly #lines: LineSplitter;
   readonly #tee: Tee | undefined;
   readonly #endTee: boolean;
+  #gathered: GatheredLines | undefined;
   /** Chunks whose lines were taken before Node hands them over. */
   #takenAhead = 0;
   #goOn: (() => void) | undefined;
@@ -86,10 +98,42 @@ export class ActivityWriter extends Writable {
   }
 
   /**
-   * The same without the last line's end: more of it may come.
+   * Takes what has been gathered, which was there before anything that comes now.
+   * @internal
+   */
+  takeGathered(): void {
+    if (!this.#gathered) return;
+    const { leftOut, bytes } = this.#gathered.take();
+    this.#gathered = undefined;
+    this.#target.gathered(this, leftOut);
+    this.#lines.write(bytes);
+  }
+
+  /**
+   * Takes some of it, so that it can be read while more comes.
+   * @returns whether there is more.
+   * @internal
+   */
+  takeSomeGathered(): boolean {
+    const gathered = this.#gathered;
+    if (!gathered) return false;
+    const { leftOut, bytes } = gathered.takeSome();
+    this.#gathered = undefined;
+    this.#target.gathered(this, leftOut);
+    this.#lines.write(bytes);
+    if (gathered.isEmpty) return false;
+    this.#gathered = gathered;
+    if (this.#target.gather(this) !== undefined) return true;
+    this.takeGathered();
+    return false;
+  }
+
+  /**
+   * Takes all that has been written so far but the last line's end: more of it may come.
    * @internal
    */
   takeWaiting(): void {
+    this.takeGathered();
     // Node's types leave out `writableBuffer`: what it keeps while a callback is held back.
     const { writableBuffer = [] } = this as { writableBuffer?: ({ chunk: Chunk; encoding: BufferEncoding } | null)[] };
     // Those that it has handed over are null before it forgets them.
@@ -101,7 +145,7 @@ export class ActivityWriter extends Writable {
   override _write(chunk: Chunk, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     const bytes = bytesOf(chunk, encoding);
     if (this.#takenAhead > 0) this.#takenAhead--;
-    else this.#lines.write(bytes);
+    else this.#take(bytes);
     const room = this.#target.whenRoom();
     const copied = this.#tee?.write(bytes);
     const turn = this.#turn(bytes.length);
@@ -128,6 +172,20 @@ export class ActivityWriter extends Writable {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#close();
     callback(error);
+  }
+
+  #take(bytes: Buffer): void {
+    if (this.#gathered?.add(bytes)) return;
+    this.takeGathered();
+    // What is gathered begins with a line.
+    const begin = this.#target.isFlooded ? bytes.lastIndexOf(LF) + 1 : 0;
+    if (begin > 0) {
+      this.#lines.write(bytes.subarray(0, begin));
+      const keep = this.#target.gather(this);
+      if (keep !== undefined) this.#gathered = new GatheredLines(keep);
+    }
+    const rest = bytes.subarray(begin);
+    if (!this.#gathered?.add(rest)) this.#lines.write(rest);
   }
 
   #close(): void {

@@ -14,6 +14,11 @@ export class LineRedaction {
 
   constructor(private readonly redaction: Redaction) {}
 
+  /** Whether the next line of the source may belong to a private key. */
+  isWithinKey(source: string): boolean {
+    return this.#withinKey.has(source);
+  }
+
   /**
    * @param omitted  how many characters of the line are missing already.
    * @returns how many are missing then, too.
