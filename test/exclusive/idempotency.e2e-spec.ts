@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Req, Res } from '@nestjs/common';
 import { CurrentActivity, TrackedActivity, type ActivityContext, type ActivityService } from 'nestjs-activity';
 import { ActivityExceptionFilter } from 'nestjs-activity/admin';
 import { APP_FILTER } from '@nestjs/core';
@@ -111,6 +111,23 @@ class OrdersController {
     return { item: body.item, number: ++bodies };
   }
 
+  @Post('mine')
+  @TrackedActivity({ type: 'mine' })
+  mine(@Req() { headers }: { headers: Record<string, string> }) {
+    return { of: headers.cookie ?? headers['x-api-key'] ?? headers.authorization ?? 'anybody', number: ++bodies };
+  }
+
+  @Post('nobody')
+  @TrackedActivity({
+    type: 'nobody',
+    actor: () => {
+      throw new Error('users are away');
+    },
+  })
+  nobody() {
+    return { number: ++bodies };
+  }
+
   @Get('hold/:ref')
   @TrackedActivity({ type: 'hold', actor: 'ada', exclusive: ({ args: [ref] }) => `image:${ref}` })
   async hold(@Param('ref') _ref: string) {
@@ -153,6 +170,34 @@ describe.each<HttpKind>(['express', 'fastify'])('keys over HTTP, on %s', (http) 
     const both = request(server).post('/orders').set('Operation-Id', 'a').set('Idempotency-Key', 'b').send({});
     await both.expect(400);
     expect(bodies).toBe(2);
+  });
+
+  it('gives nobody what was another’s, also where callers are known by a cookie or an API key alone', async () => {
+    const { server } = await start();
+    const send = (headers: Record<string, string>) =>
+      request(server)
+        .post('/mine')
+        .set({ 'Idempotency-Key': '1', ...headers })
+        .expect(201);
+    const callers = ['a', 'b'].flatMap((who): Record<string, string>[] => [
+      { cookie: `sid=${who}` },
+      { 'x-api-key': who },
+      { authorization: who },
+    ]);
+    for (const round of ['first', 'again']) {
+      for (const [index, caller] of callers.entries()) {
+        // A token against forged requests is no sign of another caller.
+        const { body } = await send({ ...caller, 'x-csrf-token': round });
+        expect(body).toEqual({ of: Object.values(caller)[0], number: index + 1 });
+      }
+    }
+  });
+
+  it('refuses a key whose owner cannot be found, and runs the call without one', async () => {
+    const { server } = await start();
+    await request(server).post('/nobody').set('Idempotency-Key', '1').expect(500);
+    expect(bodies).toBe(0);
+    expect((await request(server).post('/nobody').expect(201)).body).toEqual({ number: 1 });
   });
 
   it('a conflict is a 409 that names the holder, without any filter of the app and with ours', async () => {

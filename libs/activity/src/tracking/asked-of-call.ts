@@ -1,9 +1,10 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { fingerprintOf } from '../execution/fingerprint.js';
 import type { Asked } from '../execution/run-request.js';
-import { headerOf } from './origin.js';
+import { credentialsOf } from './key-owner.js';
 
 interface AskingRequest {
+  headers?: Record<string, unknown>;
   method?: string;
   originalUrl?: string;
   url?: string;
@@ -20,7 +21,7 @@ export function askedOf(call: { context?: ExecutionContext; isHandler: boolean; 
     case 'http': {
       const request = context!.switchToHttp().getRequest<AskingRequest>();
       const { method, originalUrl, url, body, file, files } = request;
-      const credentials = headerOf(request, 'authorization');
+      const credentials = credentialsOf(request);
       const uploads = [file, files].map(uploaded);
       return {
         fingerprint: fingerprintOf([method, originalUrl ?? url, body, uploads]),

@@ -27,6 +27,8 @@ export interface OptionsOfCall {
   options: CheckedActivityOptions;
   /** What could not be used, a sentence each; the call goes on without it. */
   notes: string[];
+  /** The same by the option's name, with the reason alone. */
+  leftOut: ReadonlyMap<string, string>;
 }
 
 /**
@@ -61,8 +63,10 @@ export async function optionsOfCall(
 ): Promise<OptionsOfCall> {
   const options: Record<string, unknown> = { ...fixed };
   const notes: string[] = [];
+  const leftOut = new Map<string, string>();
   const leaveOut = (name: OptionName, why: string, cause?: unknown): void => {
     if (PROMISES.includes(name)) throw new ActivityOptionError(`\`${name}\` of ${type}`, [why], { cause });
+    leftOut.set(name, why);
     notes.push(`The option \`${name}\` of ${type} is left out: ${why}.`);
   };
   const ask = async (name: OptionName, source: AskForOption): Promise<void> => {
@@ -84,7 +88,7 @@ export async function optionsOfCall(
     if (settings.actor) await ask('actor', settings.actor);
     else options.actor = actorOfCall(call.request, call.context) ?? undefined;
   }
-  return { options: options as CheckedActivityOptions, notes };
+  return { options: options as CheckedActivityOptions, notes, leftOut };
 }
 
 /** An option that does not answer in time must not keep the call waiting. */

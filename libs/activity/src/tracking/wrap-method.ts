@@ -19,6 +19,7 @@ import { ticketFor, type CallTicket } from './call-ticket.js';
 import { cancelWithClient } from './client-disconnect.js';
 import type { HttpExchange } from './http-exchange.js';
 import { runnerOf } from './injected-runner.js';
+import { refuseKeyOfNobody } from './key-owner.js';
 import { shapeOf } from './method-shape.js';
 import { optionsOfCall, prepareOptions, type PreparedOptions } from './options-of-call.js';
 import { FrameworkKinds, plainCall, type PlainCall } from './plain-call.js';
@@ -61,13 +62,18 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
     call: { instance: object; args: unknown[]; ticket: CallTicket | PlainCall },
   ): Promise<RunRequest> => {
     const { instance, args, ticket } = call;
-    const { options: found, notes } = await optionsOfCall(
+    const {
+      options: found,
+      notes,
+      leftOut,
+    } = await optionsOfCall(
       prepared,
       { instance, args, className, methodName, request: ticket.request, context: ticket.context },
       runner.settings,
     );
     if (ticket.batchId !== undefined && found.batchId === undefined) found.batchId = ticket.batchId;
     if (ticket.onceKey !== undefined && found.idempotencyKey === undefined) found.idempotencyKey = ticket.onceKey;
+    refuseKeyOfNobody(found, leftOut);
     const { exchange, origin } = ticket;
     const isOnce = typeof found.idempotencyKey === 'string';
     return {
