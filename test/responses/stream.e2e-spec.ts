@@ -22,7 +22,7 @@ import compression from 'compression';
 import { Agent } from 'node:http';
 import { CurrentActivity, TrackedActivity, type ActivityContext, type ActivityFrame } from 'nestjs-activity';
 import { ActivityStreamCutError, readActivityStream } from 'nestjs-activity/client';
-import { Observable, map, of, throwError, concat } from 'rxjs';
+import { Observable, concat, finalize, from, ignoreElements, map, of, range, throwError } from 'rxjs';
 import { QueryFailedError } from 'typeorm';
 import { deferred, type Deferred } from '../support/deferred.js';
 import { closeApps } from '../support/tracked-app.js';
@@ -107,6 +107,19 @@ class JobsController {
   @TrackedActivity({ type: 'values', respond: 'stream' })
   values(): Observable<number> {
     return of(1, 2, 3);
+  }
+
+  @Post('values/flood')
+  @TrackedActivity({ type: 'flood', respond: 'stream' })
+  flood(): Observable<string> {
+    const many = range(0, 40).pipe(map(() => 'x'.repeat(1_000_000)));
+    return concat(of('first'), from(gate.promise).pipe(ignoreElements()), many);
+  }
+
+  @Post('objects')
+  @TrackedActivity({ type: 'objects', respond: 'stream' })
+  async objects() {
+    throw new BadRequestException([{ field: 'a' }, 'no b']);
   }
 
   @Post('values/broken')
@@ -266,6 +279,47 @@ describe.each(HTTP_KINDS)('a streamed answer, on %s', (_name, http) => {
     for await (const frame of readActivityStream(await fetch(`${url}/jobs/number`, { method: 'POST' })))
       whole.push(frame);
     expect(whole.at(-1)).toMatchObject({ type: 'done', status: 'succeeded', result: 42 });
+  });
+
+  it('[C35] can be left out of a metric of durations, by the type of its answer', async () => {
+    const measured: string[] = [];
+    @Injectable()
+    class Durations implements NestInterceptor {
+      intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+        const call = context.switchToHttp();
+        const response = call.getResponse<{ getHeader(name: string): unknown }>();
+        return next.handle().pipe(
+          finalize(() => {
+            if (response.getHeader('Content-Type') === 'application/x-ndjson') return;
+            measured.push(call.getRequest<{ url: string }>().url);
+          }),
+        );
+      }
+    }
+    const providers = [{ provide: APP_INTERCEPTOR, useClass: Durations }];
+    const { url } = await servedApp(http, { ...metadata, providers });
+    gate.resolve();
+    for (const path of ['jobs', 'jobs/fails', 'jobs/values', 'jobs/generated']) await post(`${url}/${path}`);
+    expect(measured).toEqual([]);
+    await post(`${url}/jobs`, {});
+    expect(measured).toEqual(['/jobs']);
+  });
+
+  it('cuts a reader off that is too far behind, so that it does not wait for ever', async () => {
+    const { url, probe } = await servedApp(http, metadata);
+    const call = new ClientCall(`${url}/jobs/values/flood`, { method: 'POST' });
+    await call.received('first');
+    gate.resolve();
+    const { end, body } = await call.whole;
+    expect(end).toBe('cut');
+    expect(body.length).toBeLessThan(20_000_000);
+    expect(await probe.settled('flood')).toMatchObject({ status: 'succeeded' });
+  });
+
+  it('says in words what a pipe has made objects of', async () => {
+    const { url } = await servedApp(http, metadata);
+    const { body } = await post(`${url}/jobs/objects`);
+    expect(framesOf(body).at(-1)).toMatchObject({ message: '{"field":"a"}; no b', statusCode: 400 });
   });
 
   it('lets a filter see the error and write nothing more, and no header is sent twice', async () => {

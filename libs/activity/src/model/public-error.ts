@@ -53,9 +53,18 @@ function ofHttpException(error: object): PublicError | undefined {
     typeof response === 'object' && response !== null && 'message' in response ? response.message : response;
   return {
     // A list, as a ValidationPipe makes it.
-    message: Array.isArray(message) ? message.join('; ') : typeof message === 'string' ? message : exception.message,
+    message: Array.isArray(message)
+      ? message.map(asText).join('; ')
+      : typeof message === 'string'
+        ? message
+        : exception.message,
     statusCode: exception.getStatus(),
   };
+}
+
+/** A pipe may make objects of what is wrong. */
+function asText(one: unknown): string {
+  return typeof one === 'object' && one !== null ? JSON.stringify(one) : String(one);
 }
 
 function ofClientError(error: object): PublicError | undefined {

@@ -19,14 +19,15 @@ export class FrameBacklog {
   #lines = 0;
   #characters = 0;
   #items = 0;
+  #itemCharacters = 0;
 
   get isEmpty(): boolean {
     return this.#newest.size === 0 && this.#waiting.length === 0;
   }
 
   /** Values that wait: nothing can stand for one, so their bound is for the caller to keep. */
-  get items(): number {
-    return this.#items;
+  get items(): { count: number; characters: number } {
+    return { count: this.#items, characters: this.#itemCharacters };
   }
 
   put(frame: NewestFrame): void {
@@ -45,6 +46,7 @@ export class FrameBacklog {
   item(json: string): void {
     this.#waiting.push({ item: json });
     this.#items++;
+    this.#itemCharacters += json.length;
   }
 
   /** The next frame as text; undefined when none waits. */
@@ -58,6 +60,7 @@ export class FrameBacklog {
     if ('gap' in next) return JSON.stringify(next.gap);
     if ('item' in next) {
       this.#items--;
+      this.#itemCharacters -= next.item.length;
       return next.item;
     }
     this.#lines--;
@@ -68,7 +71,7 @@ export class FrameBacklog {
   clear(): void {
     this.#newest.clear();
     this.#waiting = [];
-    this.#lines = this.#characters = this.#items = 0;
+    this.#lines = this.#characters = this.#items = this.#itemCharacters = 0;
   }
 
   /** Many at once, so that a flood of lines costs no walk for each. */

@@ -102,7 +102,7 @@ describe('the frames of a streamed answer', () => {
     expect(stream.destroyed).toBe(true);
   });
 
-  it('beat while nothing happens, at least every 30 s, and no more once the reader has left', async () => {
+  it('[C35] beat while nothing happens, at least every 30 s, and no more once the reader has left', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
     const stream = new FrameStream();
     let text = '';

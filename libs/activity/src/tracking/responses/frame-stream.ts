@@ -11,6 +11,8 @@ import { FrameBacklog } from './frame-backlog.js';
 const HEARTBEAT_MS = 10_000;
 /** Values of an Observable, which cannot be told to wait; a reader that is so far behind is cut off. */
 const MAX_ITEMS = 10_000;
+/** Of all values that wait together; a single one may be as long as it is. */
+const MAX_ITEM_CHARACTERS = 16_000_000;
 
 /** In place of what an unknown error says. It has a place, so that the numbers of the lines have no hole. */
 const PRIVATE_LINE = 'This line is for those who may read the log of the activity.';
@@ -76,7 +78,8 @@ export class FrameStream extends Readable implements RecordListener {
     if (this.isClosed) return Promise.resolve();
     this.#backlog.item(itemFrame(value));
     this.#pump();
-    if (this.#backlog.items > MAX_ITEMS) this.destroy();
+    const { count, characters } = this.#backlog.items;
+    if (count > MAX_ITEMS || (count > 1 && characters > MAX_ITEM_CHARACTERS)) this.destroy();
     return this.#backlog.isEmpty ? Promise.resolve() : new Promise((resolve) => this.#drained.push(resolve));
   }
 

@@ -92,6 +92,8 @@ export class StreamResponder implements Responder {
     for (const [name, value] of Object.entries(STREAM_HEADERS)) exchange.setHeader(name, value);
     const href = addresses.of(id);
     this.#frames.start({ type: 'started', id, status, ...(href === undefined ? {} : { href }) });
+    // Of a source that is destroyed a pipe tells its target nothing: the reader would wait for ever.
+    this.#frames.once('close', () => this.#frames.readableEnded || exchange.cut());
     adapter.reply(response, new StreamableFile(this.#frames, { type: NDJSON }));
     // `compression()` gives responses a `flush`. It leaves these alone, for `no-transform`; others may not.
     this.#frames.on('data', () => (exchange.response as { flush?(): void }).flush?.());
@@ -108,7 +110,6 @@ export class StreamResponder implements Responder {
         `The stream of activity ${this.#id} is cut: something around its handler answered in its place (${statusCode}).`,
       );
       this.#frames.destroy();
-      this.parts.exchange.response.destroy();
     }
   }
 
