@@ -24,6 +24,8 @@ export type WorkerWord =
 
 export interface WorkerFigures {
   calls: number;
+  /** How often an activity was told to have settled. */
+  settled: number;
   slowestMs: number;
   /** Calls that took longer than `startTimeout`. */
   slow: number;
@@ -45,10 +47,14 @@ const app = await NestFactory.createApplicationContext(AppModule, {
   logger: { log: silent, error: silent, debug: silent, warn: (text: unknown) => warnings.push(String(text)) },
 });
 const activities = app.get(ActivityService);
+activities.on(({ name }) => {
+  if (name === 'settled') settled++;
+});
 let isStopping = false;
 let slowestMs = 0;
 let slow = 0;
 let calls = 0;
+let settled = 0;
 let peakBytes = 0;
 
 async function caller(): Promise<void> {
@@ -91,7 +97,7 @@ while (Object.values(activities.stats().waiting).some((count) => count > 0)) {
 }
 const { dropped } = activities.stats();
 const delayP99Ms = delays.percentile(99) / 1e6;
-say({ kind: 'figures', figures: { calls, slowestMs, slow, delayP99Ms, peakBytes, dropped, warnings } });
+say({ kind: 'figures', figures: { calls, settled, slowestMs, slow, delayP99Ms, peakBytes, dropped, warnings } });
 clearInterval(watch);
 await app.close();
 process.disconnect();

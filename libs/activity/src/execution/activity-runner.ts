@@ -50,7 +50,7 @@ export class ActivityRunner {
     this.settings = parts.settings;
     this.redaction = new Redaction(parts.settings.redact);
     this.#parts = parts;
-    this.#watch = new StoreWatch(parts.settings.startTimeout, parts.logger);
+    this.#watch = new StoreWatch(parts.settings.startTimeout, parts.store, parts.logger);
     this.#admission = new Admission({ ...parts, watch: this.#watch });
     this.#listener = {
       settled: (activity, result) => this.#settled(activity, result),

@@ -3,7 +3,8 @@ import { withinTime } from './bounded-wait.js';
 
 /**
  * What the calls of this process know of the store. A start that was not recorded within `startTimeout` says that the
- * store is away; from then on nobody waits for it, until something that was asked of it meanwhile has landed.
+ * store is away (or the store knows it by its errors); from then on nobody waits for it, until something that was asked of
+ * it meanwhile has landed.
  */
 export class StoreWatch {
   #isAway = false;
@@ -11,12 +12,13 @@ export class StoreWatch {
 
   constructor(
     private readonly startTimeout: number,
+    private readonly store: { readonly isAway: boolean },
     private readonly logger: { warn(text: string): void; log(text: string): void },
   ) {}
 
   /** How long the work waits for a write, in milliseconds. */
   get patience(): number {
-    return this.#isAway ? 0 : this.startTimeout;
+    return this.#isAway || this.store.isAway ? 0 : this.startTimeout;
   }
 
   /**

@@ -121,6 +121,10 @@ export class SqlActivityStore implements ActivityStore {
     return this.#pipeline.flush(id);
   }
 
+  get isAway(): boolean {
+    return this.#pipeline.isAway;
+  }
+
   stats(): WriteStats {
     return this.#pipeline.stats();
   }

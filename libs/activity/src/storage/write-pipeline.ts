@@ -83,6 +83,11 @@ export class WritePipeline {
     return this.#queue.whenDone(id);
   }
 
+  /** Writes have failed for about a second. */
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
   stats(): WriteStats {
     return {
       ...this.#totals,
