@@ -50,7 +50,7 @@ const activities = app.get(ActivityService);
 activities.on(({ name }) => {
   if (name === 'settled') settled++;
 });
-let isStopping = false;
+const stop = new AbortController();
 let slowestMs = 0;
 let slow = 0;
 let calls = 0;
@@ -58,7 +58,7 @@ let settled = 0;
 let peakBytes = 0;
 
 async function caller(): Promise<void> {
-  while (!isStopping) {
+  while (!stop.signal.aborted) {
     const begun = performance.now();
     const handle = await activities.start({ type: 'worker.run' });
     if (workMs === 0) say({ kind: 's', id: handle.id });
@@ -88,7 +88,7 @@ const watch = setInterval(() => (peakBytes = Math.max(peakBytes, process.memoryU
 const work = Array.from({ length: callers }, () => caller());
 
 await order();
-isStopping = true;
+stop.abort();
 delays.disable();
 await Promise.all(work);
 // Closing waits 5 s for the last writes, which a database that has just come back may not be ready for.
