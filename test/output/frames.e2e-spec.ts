@@ -1,4 +1,11 @@
-import { dockerFrames, type ActivityContext, type ActivityMessage, type WriterOptions } from 'nestjs-activity';
+import { Writable } from 'node:stream';
+import {
+  dockerFrames,
+  type ActivityContext,
+  type ActivityMessage,
+  type OutputFrame,
+  type WriterOptions,
+} from 'nestjs-activity';
 import { closeApps, trackedApp } from '../support/tracked-app.js';
 
 afterEach(closeApps);
@@ -120,6 +127,39 @@ describe('NDJSON frames', () => {
       },
     });
     expect(own.lines).toEqual(['info number 1', 'info {"n":3}']);
+  });
+
+  it('[C56] are text where a reader gives what is no frame: nothing is lost, and nobody is taken down', async () => {
+    const odd: unknown[] = [{ message: 42 }, { message: Symbol('x') }, 'text', null, Promise.resolve({}), { step: {} }];
+    const texts = odd.map((_, n) => JSON.stringify({ n }));
+    const { lines } = await said([...texts, '{"n":6}'], {
+      format: 'ndjson',
+      frames: ({ n }) => (odd[n as number] ?? { message: 'as told', level: n === 6 ? 'fatal' : 'warn' }) as OutputFrame,
+    });
+    expect(lines).toEqual([
+      ...texts.slice(0, 3).map((text) => `info ${text}`),
+      'warn as told',
+      ...texts.slice(4).map((text) => `info ${text}`),
+      'info as told',
+    ]);
+  });
+
+  it('keep their order where their reader logs while more of them wait', async () => {
+    const app = await trackedApp({});
+    await app.activities.run({ type: 'x' }, async ({ writer, log }) => {
+      const out = writer({
+        format: 'ndjson',
+        tee: new Writable({ highWaterMark: 1, write: (_chunk, _encoding, callback) => setImmediate(callback) }),
+        frames: ({ n }) => {
+          log.info(`saw ${String(n)}`);
+          return { message: `took ${String(n)}` };
+        },
+      });
+      for (const chunk of ['{"n":1}\n', '{"n":2}\n{"n":', '3}\n', '{"n":4}\n']) out.write(chunk);
+      await new Promise<void>((resolve) => out.end(resolve));
+    });
+    const lines = await app.probe.lines((await app.probe.only()).id);
+    expect(lines).toEqual([1, 2, 3, 4].flatMap((n) => [`saw ${n}`, `took ${n}`]));
   });
 
   it('of Docker give a line for each status of a layer, and the bytes of all as progress', async () => {

@@ -3,10 +3,10 @@ import { MESSAGE_LEVELS, type MessageLevel } from '../model/activity.js';
 
 /** What one frame says: a line, progress, the step that begins. It never says how the activity ends. */
 export interface OutputFrame {
-  message?: string;
-  level?: MessageLevel;
-  progress?: number | { current?: number; total?: number | null; unit?: string | null };
-  step?: string;
+  message?: string | undefined;
+  level?: MessageLevel | undefined;
+  progress?: number | { current?: number; total?: number | null; unit?: string | null } | undefined;
+  step?: string | undefined;
 }
 
 /** Reads one JSON object; undefined: it is no frame but text. Nothing in what is given back: it says nothing. */
@@ -58,17 +58,30 @@ export function namedFrames(names: FrameNames = {}): FrameReader {
 
 /**
  * A line as a frame.
- * @returns undefined where it is no JSON object, or none that the reader knows: then it is text.
+ * @returns undefined where it is no JSON object, or the reader does not know it, throws, or gives what is no frame: then
+ *   it is text.
  */
 export function readFrame(line: string, read: FrameReader): OutputFrame | undefined {
   const text = line.startsWith('\uFEFF') ? line.slice(1) : line;
   // Most lines that are no objects are known by their first character, and cost no exception.
   if (!/^\s*\{/.test(text)) return undefined;
   try {
-    return read(JSON.parse(text) as Record<string, unknown>);
+    return frameOf(read(JSON.parse(text) as Record<string, unknown>));
   } catch {
     return undefined;
   }
+}
+
+/** What a reader of the user's own gives may be anything: a message that is a number, say, or a promise. */
+function frameOf(read: unknown): OutputFrame | undefined {
+  if (typeof read !== 'object' || read === null || 'then' in read) return undefined;
+  const { message, level, progress, step } = read as OutputFrame;
+  if (!isTextOrMissing(message) || !isTextOrMissing(step)) return undefined;
+  return { message, level: MESSAGE_LEVELS.find((known) => known === level), progress, step };
+}
+
+function isTextOrMissing(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
 }
 
 /** The text of one key, if it is the value's own, and not empty. */

@@ -100,4 +100,33 @@ describe('splitting output into lines', () => {
     });
     expect(split([`${'x'.repeat(10)}🚀ñ\n`], 12)).toMatchObject({ lines: ['x'.repeat(10)], omitted: [3] });
   });
+
+  it('tells of a long line that is rewritten its beginning only, and only while that grows', () => {
+    const { states, lines } = split(['\r', ...Array.from({ length: 20_000 }, () => 'x')], 100_000);
+    expect(states.at(-1)).toBe('x'.repeat(8_192));
+    expect(states).toHaveLength(8_192);
+    expect(lines).toEqual(['x'.repeat(20_000)]);
+  });
+
+  it('tells a state that a chunk ends in the middle of without the half character', () => {
+    const bar = Buffer.from('\r█');
+    expect(split([bar.subarray(0, 3), bar.subarray(3)]).states).toEqual(['█']);
+  });
+
+  it('takes what is written while it gives out a line after the chunk of that line', () => {
+    const lines: string[] = [];
+    const splitter: LineSplitter = new LineSplitter(
+      {
+        line: (text) => {
+          lines.push(text);
+          if (text === 'a') splitter.write(Buffer.from('c\nd'));
+        },
+        rewriting: () => undefined,
+      },
+      100,
+    );
+    splitter.write(Buffer.from('a\nb'));
+    splitter.end();
+    expect(lines).toEqual(['a', 'bc', 'd']);
+  });
 });

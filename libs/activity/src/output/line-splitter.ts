@@ -6,6 +6,8 @@ const CR = 0x0d;
 const FIRST_HELD_BYTES = 256;
 const KEPT_HELD_BYTES = 4_096;
 const FEW_BYTES = 16;
+/** Of a line that is being rewritten so much is told: else a long one would be read anew with each chunk of it. */
+const TOLD_BYTES = 8_192;
 
 export interface LineSink {
   /** @param omitted  how many more characters (UTF-16 units) the line had. */
@@ -27,13 +29,33 @@ export class LineSplitter {
   /** The line begins anew with the next character. */
   #isReturned = false;
   #isRewritten = false;
+  /** How many bytes of the line that is being rewritten have been told. */
+  #told = 0;
+  #isSplitting = false;
+  /** Chunks that came while the lines of another one were given out. */
+  readonly #next: Uint8Array[] = [];
 
   constructor(
     private readonly sink: LineSink,
     private readonly maxBytes: number,
   ) {}
 
+  /** Whoever gets a line may write meanwhile: what it writes comes after the chunk of that line. */
   write(bytes: Uint8Array): void {
+    if (this.#isSplitting) {
+      this.#next.push(bytes);
+      return;
+    }
+    this.#isSplitting = true;
+    try {
+      this.#split(bytes);
+      for (let next = this.#next.shift(); next; next = this.#next.shift()) this.#split(next);
+    } finally {
+      this.#isSplitting = false;
+    }
+  }
+
+  #split(bytes: Uint8Array): void {
     const chunk = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let from = 0;
     let cr = placeOf(CR, chunk, 0);
@@ -50,7 +72,7 @@ export class LineSplitter {
     if (cr !== -1 && cr < from) cr = placeOf(CR, chunk, from);
     if (cr === -1) this.#hold(chunk, from, chunk.length);
     else this.#rewrite(chunk, from, chunk.length);
-    if (this.#isRewritten && this.#length > 0) this.sink.rewriting(this.#held.toString('utf8', 0, this.#length));
+    if (this.#isRewritten) this.#tell();
   }
 
   /** The last line need not end with a newline. */
@@ -87,6 +109,13 @@ export class LineSplitter {
     if (end < to) this.#omitted += unitsIn(chunk, end, to);
   }
 
+  #tell(): void {
+    const end = wholeCharacters(this.#held, Math.min(this.#length, TOLD_BYTES));
+    if (end === this.#told) return;
+    this.#told = end;
+    this.sink.rewriting(this.#held.toString('utf8', 0, end));
+  }
+
   #grow(needed: number): void {
     const capacity = Math.min(this.maxBytes, Math.max(needed, 2 * this.#held.length, FIRST_HELD_BYTES));
     const grown = Buffer.allocUnsafeSlow(capacity);
@@ -111,6 +140,7 @@ export class LineSplitter {
 
   #clear(): void {
     this.#length = 0;
+    this.#told = 0;
     this.#omitted = 0;
     this.#isReturned = this.#isRewritten = false;
   }
