@@ -147,6 +147,32 @@ describe('a critical section', () => {
     expect(await probe.row(id)).toMatchObject({ status: 'cancelled', error: { message: 'the link is gone' } });
   });
 
+  it('[F20] counts as open also within a section of a child that runs in it', async () => {
+    const { activities, probe } = await trackedApp({});
+    const [go, begun] = [deferred(), deferred()];
+    const steps: string[] = [];
+    const work = activities
+      .run({ type: 'parent' }, async ({ uncancellable, throwIfCancelled }) => {
+        await uncancellable(() =>
+          activities.run({ type: 'child' }, (child) =>
+            child.uncancellable(async () => {
+              begun.resolve();
+              await go.promise;
+              await uncancellable(async () => void steps.push('whole'));
+            }),
+          ),
+        );
+        throwIfCancelled();
+      })
+      .catch((error: unknown) => error);
+    const { id } = await probe.started('parent');
+    await begun.promise;
+    await activities.cancel(id);
+    go.resolve();
+    expect(await work).toMatchObject({ abortReason: 'user' });
+    expect(steps).toEqual(['whole']);
+  });
+
   it('[F20] is not begun once a cancel waits or has come: work made of sections alone does stop', async () => {
     const { activities, probe } = await trackedApp({});
     const [go, begun] = [deferred(), deferred()];

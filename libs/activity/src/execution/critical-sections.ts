@@ -16,10 +16,19 @@ interface Shelter {
   isCleanUp: boolean;
   /** False once it is over: what it has left running behind is outside. */
   open: boolean;
+  /** What it is within: of another activity, perhaps. */
+  around: Shelter | undefined;
 }
 
 /** Around a section and around a clean-up: tells what is nested in one from what is beside it. */
 const shelter = new AsyncLocalStorage<Shelter>();
+
+/** Those that are over are passed by, or what starts itself again from within would keep them all. */
+function openAround(): Shelter | undefined {
+  let around = shelter.getStore();
+  while (around && !around.open) around = around.around;
+  return around;
+}
 
 export interface CriticalSectionsListener {
   /** What aborts the work, or will once the open sections have ended; undefined if nothing does. */
@@ -59,7 +68,7 @@ export class CriticalSections {
       const cancellation = this.listener.cancellation();
       if (cancellation) throw cancellation;
     }
-    const section = { of: this, isCleanUp: false, open: true, name };
+    const section = { of: this, isCleanUp: false, open: true, around: openAround(), name };
     this.#open.add(section);
     this.listener.changed(this.current);
     try {
@@ -73,7 +82,7 @@ export class CriticalSections {
 
   /** Runs a clean-up, which may have sections of its own though the activity is being stopped. */
   async runCleanUp(work: () => unknown): Promise<void> {
-    const cleanUp: Shelter = { of: this, isCleanUp: true, open: true };
+    const cleanUp: Shelter = { of: this, isCleanUp: true, open: true, around: openAround() };
     try {
       await shelter.run(cleanUp, work);
     } finally {
@@ -82,7 +91,8 @@ export class CriticalSections {
   }
 
   get #around(): Shelter | undefined {
-    const around = shelter.getStore();
-    return around?.of === this && around.open ? around : undefined;
+    let around = openAround();
+    while (around && !(around.of === this && around.open)) around = around.around;
+    return around;
   }
 }
