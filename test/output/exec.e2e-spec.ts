@@ -212,6 +212,22 @@ describe('exec', () => {
     process.kill(Number(line!.text));
   });
 
+  it('[C63] nor, once cancelled, for a stranger that goes on to write', async () => {
+    const script = `setsid sh -c 'while echo x; do sleep 0.02; done' & echo $!; exit 0`;
+    const { id, done, signal } = await run('sh', ['-c', script], { killGrace: 200 });
+    const pid = Number(await firstLine(id));
+    try {
+      await tracked.activities.cancel(id, { by: 'ada' });
+      await expect(done).rejects.toBe(cancellationOf(signal));
+      expect(await tracked.probe.settled(id)).toMatchObject({ status: 'cancelled', reason: 'user' });
+      expect((await tracked.activities.messages(id, { level: ['warn'] })).map(({ text }) => text)).toEqual([
+        expect.stringContaining('holds its output'),
+      ]);
+    } finally {
+      if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    }
+  });
+
   it('works outside an activity, where nothing is kept', async () => {
     expect(await currentActivity().exec(node, ['-e', 'console.log(1)'])).toEqual({ exitCode: 0, signal: null });
   });

@@ -43,8 +43,10 @@ export async function runCommand(
   const writers = [output.stdout, output.stderr];
   let group: ProcessGroup | undefined;
   let ending: Promise<void> | undefined;
+  let tellStopped!: () => void;
+  const stopped = new Promise<void>((resolve) => (tellStopped = resolve));
   const end = (): void => {
-    ending ??= group?.end(killGrace);
+    ending ??= group?.end(killGrace).then(tellStopped);
     // Whoever cancels does not want to wait for a client that reads slowly.
     for (const writer of writers) writer.rush();
   };
@@ -61,7 +63,7 @@ export async function runCommand(
     child.stdout!.pipe(output.stdout);
     child.stderr!.pipe(output.stderr);
     const result = await exited;
-    if (!(await isDrained(child, { closed, writers, patienceMs: killGrace }))) {
+    if (!(await isDrained(child, { closed, stopped, writers, patienceMs: killGrace }))) {
       child.stdout!.destroy();
       child.stderr!.destroy();
       output.warn(`\`${lineOf(asked)}\` has left a process behind that holds its output; it is not read any more.`);
@@ -118,12 +120,18 @@ function feed(stdin: NonNullable<ChildProcess['stdin']>, input: CheckedCommand['
 }
 
 /**
- * True once both pipes have been read to their end. False when they stay open in silence, since somebody else has them:
- * a process that has outlived the command.
+ * True once both pipes have been read to their end. False when they stay open since somebody else has them, a process
+ * that has outlived the command: in silence, or in spite of an abort.
+ * @param stopped  resolves when an abort has ended all that could be ended.
  */
 function isDrained(
   child: ChildProcess,
-  { closed, writers, patienceMs }: { closed: Promise<unknown>; writers: readonly ActivityWriter[]; patienceMs: number },
+  {
+    closed,
+    stopped,
+    writers,
+    patienceMs,
+  }: { closed: Promise<unknown>; stopped: Promise<void>; writers: readonly ActivityWriter[]; patienceMs: number },
 ): Promise<boolean> {
   let read = 0;
   const count = (chunk: Buffer): void => void (read += chunk.length);
@@ -131,16 +139,21 @@ function isDrained(
   child.stderr!.on('data', count);
   return new Promise((resolve) => {
     let before = read;
+    let isStopped = false;
+    /** Whatever has been written since the abort was over comes from a stranger. */
+    let isNoise = false;
     const silence = setInterval(() => {
       const isSilent = read === before && writers.every(({ writableNeedDrain }) => !writableNeedDrain);
       before = read;
-      if (isSilent) answer(false);
+      if (isSilent || isNoise) answer(false);
+      isNoise = isStopped;
     }, patienceMs);
     const answer = (isRead: boolean): void => {
       clearInterval(silence);
       resolve(isRead);
     };
     void closed.then(() => answer(true));
+    void stopped.then(() => (isStopped = true));
   });
 }
 
