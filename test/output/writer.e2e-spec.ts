@@ -293,6 +293,41 @@ describe('the tee of a writer', () => {
     });
     expect(lines).toEqual(numbered(20));
   });
+
+  it('keeps nobody waiting once the activity is cancelled, and gets what it has room for', async () => {
+    const { activities, probe } = await trackedApp({});
+    const stuck = new Writable({ highWaterMark: 1, write: () => undefined });
+    const waits = deferred();
+    const { id, done } = await activities.runInBackground({ type: 'x' }, async ({ writer, signal }) => {
+      const out = writer({ tee: stuck });
+      const first = written(out, 'one\n');
+      waits.resolve();
+      await first;
+      await ended(out, 'two\n');
+      signal.throwIfAborted();
+    });
+    await waits.promise;
+    await activities.cancel(id);
+    await expect(done).rejects.toMatchObject({ abortReason: 'user' });
+    expect(await probe.lines(id)).toEqual(expect.arrayContaining(['one', 'two']));
+    expect(stuck.writableLength).toBe('one\n'.length);
+  });
+});
+
+describe('stdout', () => {
+  it('takes two sources that are piped into it at once, each to its own end', async () => {
+    const lines = await linesOf(async (activity) => {
+      const [short, long] = [new PassThrough(), new PassThrough()];
+      const first = pipeline(short, activity.stdout);
+      const second = pipeline(long, activity.stdout);
+      short.end('short\n');
+      await first;
+      long.end('long 1\nlong 2');
+      await second;
+      activity.stdout.write('by hand');
+    });
+    expect(lines).toEqual(['short', 'long 1', 'long 2', 'by hand']);
+  });
 });
 
 describe('odd text', () => {

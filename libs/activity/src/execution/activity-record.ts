@@ -360,6 +360,11 @@ export class ActivityRecord implements OutputSink {
     for (const source of this.#sources) source.takeRest();
   }
 
+  /** The work is to stop: what it writes waits for nothing but the log. */
+  stopSources(): void {
+    for (const source of this.#sources) source.stop();
+  }
+
   /**
    * Writes the last values and the outcome in one statement.
    * @returns whether this was first; resolves when it is durable, however long the store is away.

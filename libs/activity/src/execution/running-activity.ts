@@ -335,6 +335,7 @@ export class RunningActivity {
       this.record.message(levelOf(cancellation), cancellation.message, 'activity');
       this.#markCancelling(cancellation);
     }
+    this.record.stopSources();
     this.#releasers.push(afterDelay(this.options.cancelGrace, () => void this.#graceIsOver()));
   }
 

@@ -27,6 +27,8 @@ export interface LogSource {
   takeSomeGathered(): boolean;
   /** That, and its last line without a newline. */
   takeRest(): void;
+  /** The activity is to stop: whoever writes is to wait for no reader but the log. */
+  stop(): void;
 }
 
 /** The activity whose output it is. */
@@ -60,15 +62,23 @@ export class ActivityOutput {
     this.#signal = signal;
   }
 
-  /** Made anew where the last one has been ended: `pipeline` ends what it writes to. */
+  /** Made anew where the last one has been ended, or is piped into: `pipeline` ends what it writes to. */
   get stdout(): ActivityWriter {
-    if (!this.#stdout?.writable) this.#stdout = this.writer();
-    return this.#stdout;
+    if (this.#stdout?.writable) return this.#stdout;
+    const made = this.writer();
+    made.once('pipe', () => {
+      if (this.#stdout === made) this.#stdout = undefined;
+    });
+    return (this.#stdout = made);
   }
 
   get stderr(): ActivityWriter {
-    if (!this.#stderr?.writable) this.#stderr = this.writer({ source: 'stderr', level: 'warn' });
-    return this.#stderr;
+    if (this.#stderr?.writable) return this.#stderr;
+    const made = this.writer({ source: 'stderr', level: 'warn' });
+    made.once('pipe', () => {
+      if (this.#stderr === made) this.#stderr = undefined;
+    });
+    return (this.#stderr = made);
   }
 
   readonly writer = (options: WriterOptions = {}): ActivityWriter => {
@@ -109,6 +119,7 @@ export class ActivityOutput {
       ...(tee ? { tee, endTee } : {}),
     });
     sink.addSource(writer);
+    if (this.#signal.aborted) writer.stop();
     return writer;
   };
 

@@ -59,6 +59,7 @@ export class ActivityWriter extends Writable {
   #takenAhead = 0;
   #goOn: (() => void) | undefined;
   #isRushing = false;
+  #isStopped = false;
   #sinceLook = 0;
   #turnEnds = 0;
   #isClosed = false;
@@ -94,6 +95,16 @@ export class ActivityWriter extends Writable {
    */
   rush(): void {
     this.#isRushing = true;
+    this.#goOn?.();
+  }
+
+  /**
+   * The activity is to stop: whoever writes must not wait for a reader of `tee` that reads no more, or never. What that
+   * has no room for is not copied from now on.
+   * @internal
+   */
+  stop(): void {
+    this.#isStopped = true;
     this.#goOn?.();
   }
 
@@ -147,7 +158,7 @@ export class ActivityWriter extends Writable {
     if (this.#takenAhead > 0) this.#takenAhead--;
     else this.#take(bytes);
     const room = this.#target.whenRoom();
-    const copied = this.#tee?.write(bytes);
+    const copied = this.#copy(bytes);
     const turn = this.#turn(bytes.length);
     if (this.#isRushing || (!room && !copied && !turn)) {
       callback();
@@ -193,6 +204,12 @@ export class ActivityWriter extends Writable {
     this.#isClosed = true;
     this.takeRest();
     this.#target.closed(this);
+  }
+
+  #copy(bytes: Buffer): Promise<void> | undefined {
+    if (!this.#isStopped) return this.#tee?.write(bytes);
+    this.#tee?.offer(bytes);
+    return undefined;
   }
 
   /** A source that is read in microtasks only would keep the event loop from everybody else. */

@@ -43,6 +43,11 @@ export class Tee {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
+  /** The same, but what does not fit in is left out. */
+  offer(bytes: Uint8Array): void {
+    if (!this.stream.writableNeedDrain) void this.write(bytes);
+  }
+
   end(): void {
     if (!this.#isOver()) this.stream.end();
   }

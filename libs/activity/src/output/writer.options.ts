@@ -12,7 +12,10 @@ export interface WriterOptions {
   source?: 'stdout' | 'stderr';
   /** The step that its lines belong to. Default: the one that is going on when a line comes. */
   step?: string | null;
-  /** A stream that gets the same bytes, e.g. the response. Its back-pressure counts; if it fails or closes, the log goes on. */
+  /**
+   * A stream that gets the same bytes, e.g. the response. Its back-pressure counts until the activity is cancelled: from
+   * then on what it has no room for is left out of it. If it fails or closes, the log goes on.
+   */
   tee?: Writable;
   /** Whether `tee` is ended with the writer. Default false. */
   endTee?: boolean;
