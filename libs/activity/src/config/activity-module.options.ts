@@ -62,7 +62,7 @@ export interface ActivityModuleOptions {
   maxMessages?: number;
   /**
    * How many writes may wait while the database is slow or away, before activities that start are not recorded; what has
-   * been recorded as started keeps its end. Default 200,000: about 500 MB.
+   * been recorded as started keeps its end. Default 100,000: about 800 MB (8 kB each).
    */
   maxWaitingWrites?: number;
   /**
@@ -151,7 +151,7 @@ const schema = v.strictObject(
         (value) => Number.isSafeInteger(value) && (value as number) >= 100,
         'must be a whole number of at least 100',
       ),
-      200_000,
+      100_000,
     ),
     redact: v.optional(redact, []),
     captureLogs: v.optional(captureLogs, false),

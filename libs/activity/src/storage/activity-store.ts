@@ -207,7 +207,7 @@ export interface ActivityStore {
    * @param id  only of this activity is also waited for what a lock of somebody else keeps from being written.
    */
   flush(id?: string): Promise<void>;
-  /** True once writes have failed for about a second, until one succeeds. */
+  /** True once writes have failed for about a second, until what has waited since is nearly written. */
   readonly isAway: boolean;
   /** How the writing goes. */
   stats(): WriteStats;

@@ -19,7 +19,9 @@ const ATTEMPTS_BEFORE_WARNING = 6;
 const MAX_REMAKES = 3;
 /** A batch that takes longer says that the database is away, though it has not failed. */
 const LONG_FLUSH_MS = 1_000;
-/** Beyond it no start is taken: what waits then takes about a hundred megabytes. */
+/** What waits for one or two batches has its turn soon. */
+const CAUGHT_UP_WRITES = 2_000;
+/** Beyond it no start is taken, however few the writes: large metadata, long lines. */
 const MAX_WAITING_CHARACTERS = 64_000_000;
 const HELD_ATTEMPT = 4;
 
@@ -49,6 +51,7 @@ export class WritePipeline {
   #landing: readonly QueuedWrite[] = [];
   #isWatchingHeld = false;
   #isAway = false;
+  #isCatchingUp = false;
   #failingSince: number | undefined;
   #landingSince: number | undefined;
   /** Starts that were left out since there was no room last. */
@@ -83,9 +86,9 @@ export class WritePipeline {
     return this.#queue.whenDone(id);
   }
 
-  /** Writes have failed for about a second. */
+  /** Writes have failed for about a second, or so many wait since then that a new one would wait long for its turn. */
   get isAway(): boolean {
-    return this.#isAway;
+    return this.#isAway || this.#isCatchingUp;
   }
 
   stats(): WriteStats {
@@ -121,6 +124,7 @@ export class WritePipeline {
       this.#landingSince = undefined;
       this.#landing = [];
       this.#queue.done();
+      if (this.#queue.size < CAUGHT_UP_WRITES) this.#isCatchingUp = false;
       if (this.#leftOut > 0 && !this.#isFull) this.#tellLeftOut();
     } while (!this.#queue.isEmpty);
     this.#isRunning = false;
@@ -258,6 +262,7 @@ export class WritePipeline {
     this.#flushTimes.add(tookMs);
     if (!this.#isAway) return;
     this.#isAway = false;
+    this.#isCatchingUp = true;
     this.#parts.logger.warn('Activities are written again.');
   }
 }
