@@ -1,3 +1,5 @@
+// Not the global: a test may fake its timers.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { filter, firstValueFrom, ReplaySubject, skip, timeout } from 'rxjs';
 import type { Activity, ActivityEvent, ActivityEventName, ActivityService } from 'nestjs-activity';
 
@@ -11,9 +13,11 @@ export class ActivityProbe {
     activities.on((event) => this.#seen.next(event));
   }
 
-  /** The first `started` of this type, or of any. */
-  started(type?: string): Promise<Activity> {
-    return this.#first('started', (activity) => type === undefined || activity.type === type);
+  /** The first `started` of this type, or of any, once its body has been called: what aborts it before keeps it from that. */
+  async started(type?: string): Promise<Activity> {
+    const activity = await this.#first('started', (one) => type === undefined || one.type === type);
+    await nextTurn();
+    return activity;
   }
 
   queued(type?: string): Promise<Activity> {
@@ -55,7 +59,7 @@ export class ActivityProbe {
     return (await this.activities.messages(id, { limit: 1000 })).map((message) => message.text);
   }
 
-  /** Resolves when an event was told this often. */
+  /** Resolves when an event was told this often; of starts, when the bodies have been called. */
   async times(name: ActivityEventName, times: number): Promise<void> {
     await firstValueFrom(
       this.#seen.pipe(
@@ -64,6 +68,7 @@ export class ActivityProbe {
         timeout({ first: PATIENCE_MS }),
       ),
     );
+    if (name === 'started') await nextTurn();
   }
 
   /** How often an event was told so far. */
