@@ -20,7 +20,13 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Exclude } from 'class-transformer';
 import compression from 'compression';
 import { Agent } from 'node:http';
-import { CurrentActivity, TrackedActivity, type ActivityContext, type ActivityFrame } from 'nestjs-activity';
+import {
+  ActivityCommandError,
+  CurrentActivity,
+  TrackedActivity,
+  type ActivityContext,
+  type ActivityFrame,
+} from 'nestjs-activity';
 import { ActivityStreamCutError, readActivityStream } from 'nestjs-activity/client';
 import { Observable, concat, finalize, from, ignoreElements, map, of, range, throwError } from 'rxjs';
 import { QueryFailedError } from 'typeorm';
@@ -120,6 +126,25 @@ class JobsController {
   @TrackedActivity({ type: 'objects', respond: 'stream' })
   async objects() {
     throw new BadRequestException([{ field: 'a' }, 'no b']);
+  }
+
+  @Post('noted')
+  @TrackedActivity({
+    type: 'noted',
+    respond: 'stream',
+    exclusive: 'noted',
+    title: () => {
+      throw new Error('host=db-1');
+    },
+  })
+  async noted() {
+    throw new ActivityCommandError({
+      command: 'psql',
+      args: ['-h', 'db-1'],
+      exitCode: 2,
+      signal: null,
+      stderr: 'db-1',
+    });
   }
 
   @Post('values/broken')
@@ -314,6 +339,18 @@ describe.each(HTTP_KINDS)('a streamed answer, on %s', (_name, http) => {
     expect(end).toBe('cut');
     expect(body.length).toBeLessThan(20_000_000);
     expect(await probe.settled('flood')).toMatchObject({ status: 'succeeded' });
+  });
+
+  it('[C134] keeps from the caller what an option has thrown, and what a command has said, in a call with a key too', async () => {
+    const { url, probe } = await servedApp(http, metadata);
+    const { body } = await post(`${url}/jobs/noted`);
+    expect(framesOf(body)).toEqual(
+      expect.arrayContaining([expect.objectContaining({ type: 'log', seq: 1, level: 'warn' })]) as unknown,
+    );
+    expect(framesOf(body).at(-1)).toMatchObject({ type: 'error', status: 'failed' });
+    expect(body).not.toContain('db-1');
+    const lines = await probe.lines((await probe.only()).id);
+    expect(lines).toEqual([expect.stringContaining('host=db-1'), expect.stringContaining('db-1')]);
   });
 
   it('says in words what a pipe has made objects of', async () => {

@@ -50,6 +50,7 @@ export {
   type UsualDuration,
 } from './model/activity.js';
 export { withoutStacks } from './model/caller-view.js';
+export { publicErrorOf, type PublicError } from './model/public-error.js';
 export {
   ActivityCancelledError,
   ActivityClientDisconnectedError,

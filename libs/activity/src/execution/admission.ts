@@ -42,13 +42,12 @@ export class Admission {
    *   the policy is `reject`; the signal's reason when the activity was aborted before its body.
    */
   async admit(activity: RunningActivity, request: RunRequest): Promise<JoinedRun | undefined> {
-    const { options, notes, onRecorded } = request;
+    const { options } = request;
     if (hasKeys(options)) return this.#admitWithKeys(activity, request);
     const place = this.#enterLimit(activity, options);
     const startsAtOnce = (place?.granted ?? true) && !activity.aborted;
     await this.#recordStart(activity, startsAtOnce ? 'running' : 'queued', options.onStoreFailure);
-    onRecorded?.(activity);
-    for (const note of notes ?? []) activity.record.privateMessage('warn', note);
+    this.#recorded(activity, request);
     this.parts.events.emit(startsAtOnce ? 'started' : 'queued', () => activity.record.snapshot());
     if (place && !startsAtOnce && !activity.aborted) await this.#waitForSlot(activity, place, options);
     await activity.whenNoCancelIsPending();
@@ -58,13 +57,12 @@ export class Admission {
 
   /** The key first, then the slot: nobody holds a slot while it waits for a key. */
   async #admitWithKeys(activity: RunningActivity, request: RunRequest): Promise<JoinedRun | undefined> {
-    const { options, notes, onRecorded } = request;
+    const { options } = request;
     const start = await this.#keys.enter({ activity, request });
     if ('outcome' in start) return start;
     const { status } = start;
     if (!start.recorded) await this.#recordStart(activity, status, options.onStoreFailure, start.alone);
-    onRecorded?.(activity);
-    for (const note of notes ?? []) activity.record.message('warn', note, 'activity');
+    this.#recorded(activity, request);
     if (start.alone) activity.record.message('warn', aloneText(keyOf(options)), 'activity');
     this.parts.events.emit(status === 'running' ? 'started' : 'queued', () => activity.record.snapshot());
     const queueTimeout = options.queueTimeout ?? this.parts.settings.queueTimeout;
@@ -79,6 +77,12 @@ export class Admission {
     await activity.whenNoCancelIsPending();
     await refuseIfAborted(activity);
     return undefined;
+  }
+
+  /** What was noted before the start has what functions of the application have thrown: no caller's to read. */
+  #recorded(activity: RunningActivity, { notes, onRecorded }: RunRequest): void {
+    onRecorded?.(activity);
+    for (const note of notes ?? []) activity.record.privateMessage('warn', note);
   }
 
   async #waitForKey(

@@ -6,20 +6,33 @@ export interface PublicError {
   code?: ActivityErrorCode;
   /** Its HTTP status, where the error itself has one. */
   statusCode?: number;
+  /** What is wrong, a sentence each, where it says so. */
+  problems?: string[];
 }
 
-/** Mistakes of the application's and troubles of its database: not their callers' to read. */
-const KEPT: ReadonlySet<ActivityErrorCode> = new Set<ActivityErrorCode>([
-  'ACTIVITY_OPTION_INVALID',
-  'ACTIVITY_MODULE_MISSING',
-  'ACTIVITY_MODULE_DUPLICATE',
-  'ACTIVITY_DECORATOR_MISUSED',
-  'ACTIVITY_STORE_UNAVAILABLE',
-  'ACTIVITY_STORE_UNSUPPORTED',
-  'ACTIVITY_MIGRATIONS_PENDING',
-  'ACTIVITY_ADMIN_UNGUARDED',
-  'ACTIVITY_STREAM_CUT',
+/**
+ * Whose texts are written for whoever called. The others are mistakes of the application's, troubles of its database, or
+ * what a command said; another installed copy of this package may know codes that this one does not.
+ */
+const FOR_CALLERS: ReadonlySet<ActivityErrorCode> = new Set<ActivityErrorCode>([
+  'ACTIVITY_CANCELLED',
+  'ACTIVITY_NOT_FOUND',
+  'ACTIVITY_ALREADY_SETTLED',
+  'ACTIVITY_NOT_CANCELLABLE',
+  'ACTIVITY_QUEUE_TIMEOUT',
+  'ACTIVITY_CONFLICT',
+  'ACTIVITY_KEY_REUSED',
+  'ACTIVITY_RESULT_UNAVAILABLE',
+  'ACTIVITY_FAILED',
+  'ACTIVITY_WAIT_TIMEOUT',
+  'ACTIVITY_QUERY_INVALID',
+  'ACTIVITY_SHUT_DOWN',
 ]);
+
+/** Whether the text of this package's error is for whoever called. */
+export function isForCallers({ code }: Pick<ActivityError, 'code'>): boolean {
+  return FOR_CALLERS.has(code);
+}
 
 /**
  * The part of an error that was written for whoever called; undefined where none was. Public are the texts of an
@@ -28,7 +41,7 @@ const KEPT: ReadonlySet<ActivityErrorCode> = new Set<ActivityErrorCode>([
  */
 export function publicErrorOf(error: unknown): PublicError | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
-  if (ActivityError.is(error)) return KEPT.has(error.code) ? undefined : { message: error.message, code: error.code };
+  if (ActivityError.is(error)) return isForCallers(error) ? { message: error.message, code: error.code } : undefined;
   try {
     return ofHttpException(error) ?? ofClientError(error);
   } catch {
@@ -51,15 +64,13 @@ function ofHttpException(error: object): PublicError | undefined {
   const response = exception.getResponse();
   const message =
     typeof response === 'object' && response !== null && 'message' in response ? response.message : response;
-  return {
-    // A list, as a ValidationPipe makes it.
-    message: Array.isArray(message)
-      ? message.map(asText).join('; ')
-      : typeof message === 'string'
-        ? message
-        : exception.message,
-    statusCode: exception.getStatus(),
-  };
+  const statusCode = exception.getStatus();
+  if (Array.isArray(message)) {
+    // As a ValidationPipe makes it.
+    const problems = message.map(asText);
+    return { message: problems.join('; '), statusCode, problems };
+  }
+  return { message: typeof message === 'string' ? message : exception.message, statusCode };
 }
 
 /** A pipe may make objects of what is wrong. */

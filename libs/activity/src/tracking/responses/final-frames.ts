@@ -33,12 +33,13 @@ export function errorFrame(
   error: unknown,
   { id, status, reason }: { id?: string } & Pick<Activity, 'status' | 'reason'>,
 ): ErrorFrame {
+  const { problems: _problems, ...told } = publicErrorOf(error) ?? { message: failureText(id) };
   return {
     type: 'error',
     ...(id === undefined ? {} : { id }),
     status: status === 'cancelled' || status === 'interrupted' ? status : 'failed',
     reason: reason ?? 'error',
-    ...(publicErrorOf(error) ?? { message: failureText(id) }),
+    ...told,
   };
 }
 
