@@ -139,7 +139,10 @@ describe('[F91] the result of a tracked method of a provider', () => {
     const parked = generator.next().catch((error: unknown) => error);
     await generator.return(undefined);
     expect(await probe.settled('parked')).toMatchObject({ status: 'cancelled' });
-    expect(await parked).toMatchObject({ abortReason: 'client_disconnected' });
+    expect(await parked).toMatchObject({
+      name: 'ActivityClientDisconnectedError',
+      abortReason: 'client_disconnected',
+    });
     sources.never.resolve();
   });
 

@@ -1,9 +1,9 @@
 import { Observable, type Subscriber } from 'rxjs';
-import { ActivityCancelledError } from '../model/cancellation.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityRunner } from './activity-runner.js';
 import { withinActivity } from './ambient-activity.js';
 import { subscribeWithin } from './follow-observable.js';
+import { readerLeft } from './result-reader.js';
 import type { RunRequest } from './run-request.js';
 
 export type ObservableBody<T> = (activity: ActivityContext) => Observable<T>;
@@ -26,7 +26,7 @@ export function observeRun<T>(
         ...asked,
         onCreated: (created) => {
           asked.onCreated?.(created);
-          leave = () => void created.abort(new ActivityCancelledError('client_disconnected', created.id));
+          leave = () => readerLeft(created);
         },
       });
       try {

@@ -1,4 +1,4 @@
-import { ActivityCancelledError } from '../model/cancellation.js';
+import { ActivityClientDisconnectedError } from '../model/cancellation.js';
 import type { CallAnswer } from './call-answer.js';
 import { afterDelay } from './long-timeout.js';
 import type { RunningActivity } from './running-activity.js';
@@ -19,7 +19,7 @@ export function watchReader(
 
 /** Who read the result wants no more of it. */
 export function readerLeft(activity: RunningActivity): void {
-  activity.abort(new ActivityCancelledError('client_disconnected', activity.id));
+  activity.abort(new ActivityClientDisconnectedError(activity.id));
 }
 
 /** A result that nobody has read has succeeded as it is: an activity must not stay open for a reader that never comes. */
