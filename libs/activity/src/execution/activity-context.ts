@@ -61,8 +61,8 @@ export interface ActivityContext {
   readonly stderr: ActivityWriter;
   /**
    * Runs a program, without a shell, its output as lines of the log, and resolves when it has ended and all of that has
-   * been taken. An abort ends it with all that it has started: SIGTERM, then SIGKILL after `killGrace` (5 s); on Windows,
-   * which has no groups of processes, only the program itself.
+   * been taken. An abort ends it with all that it has started: SIGTERM, then SIGKILL after `killGrace` (5 s); on Windows
+   * by `taskkill`, which has not been tried.
    * @throws {ActivityCommandError} it could not be started, or has failed; {ActivityOptionError}; the signal's reason.
    */
   exec(command: string, args?: readonly string[], options?: CommandOptions): Promise<CommandResult>;

@@ -1,4 +1,4 @@
-import type { ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** How often it is looked whether a group that was asked to end has. */
@@ -6,7 +6,7 @@ const POLL_MS = 25;
 /** How long what was killed may take to be gone: an orphan that nobody reaps stays in the table of processes for ever. */
 const REAP_MS = 500;
 
-/** Windows has no groups of processes: there only the process itself is ended. */
+/** Windows has no groups of processes: there `taskkill` ends a process with all that it has started. */
 export const hasGroups = process.platform !== 'win32';
 
 const running = new Set<ProcessGroup>();
@@ -39,7 +39,7 @@ export class ProcessGroup {
     if (pid === undefined || this.#isGone) return;
     if (!hasGroups) {
       this.#isGone = this.child.exitCode !== null || this.child.signalCode !== null;
-      if (!this.#isGone && signal !== 0) this.child.kill(signal);
+      if (!this.#isGone && signal !== 0) endTree(pid, { force: signal === 'SIGKILL' });
       return;
     }
     try {
@@ -64,6 +64,11 @@ export class ProcessGroup {
       await delay(Math.min(POLL_MS, left));
     }
   }
+}
+
+function endTree(pid: number, { force }: { force: boolean }): void {
+  const how = force ? ['/F'] : [];
+  spawn('taskkill', ['/PID', String(pid), '/T', ...how], { stdio: 'ignore' }).on('error', () => undefined);
 }
 
 function endAll(): void {
