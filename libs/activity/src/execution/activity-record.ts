@@ -144,7 +144,7 @@ export class ActivityRecord implements OutputSink {
 
   /** What changes while it runs, at this moment. */
   get state(): RecordState {
-    return { status: this.#status, step: this.#progress.step, progress: this.#progress.value(this.#now()) };
+    return { status: this.#status, step: this.#step, progress: this.#progressAt(this.#now()) };
   }
 
   /** @returns a function that stops the listening. */
@@ -373,22 +373,17 @@ export class ActivityRecord implements OutputSink {
     this.takeSources();
     this.#writeGap();
     this.#madeOutbox?.handAll();
-    this.#end();
-    this.#endedAt = this.#now();
-    this.#madeProgress?.finish(outcome.status, this.#endedAt);
-    this.#status = outcome.status;
-    this.#reason = outcome.reason;
+    const endedAt = this.#now();
     this.#criticalSection = null;
     this.#error = error ? this.#redaction.error(error) : null;
     this.#result = result === undefined ? undefined : this.#redaction.value(result);
-    this.#touch();
-    this.#share?.end();
+    this.#end(outcome, endedAt);
     if (this.#lost) return { won: true };
     return this.#store.settle({
       id: this.identity.id,
       ...this.#owner,
       ...outcome,
-      endedAt: this.#endedAt,
+      endedAt,
       error: this.#error,
       ...(this.#result === undefined ? {} : { result: this.#result }),
       changes: this.#changes(),
@@ -398,14 +393,8 @@ export class ActivityRecord implements OutputSink {
 
   /** The row was ended by someone else: notes how, and writes nothing more. */
   close(outcome: Outcome, cancel: CancelFact | null): void {
-    this.#end();
-    this.#endedAt = this.#now();
-    this.#madeProgress?.finish(outcome.status, this.#endedAt);
-    this.#status = outcome.status;
-    this.#reason = outcome.reason;
     this.#cancel = cancel;
-    this.#touch();
-    this.#share?.end();
+    this.#end(outcome, this.#now());
   }
 
   /** The activity as it is now, in this process's eyes. */
@@ -418,8 +407,8 @@ export class ActivityRecord implements OutputSink {
       ...identity,
       status: this.#status,
       reason: this.#reason,
-      progress: this.#madeProgress?.value(now) ?? this.#progressUnsaid,
-      expectedEndAt: this.#madeProgress?.expectedEndAt(now) ?? null,
+      progress: this.#progressAt(now),
+      expectedEndAt: this.#expectedEndAt(now),
       step: this.#step,
       steps,
       omittedStepCount,
@@ -479,12 +468,18 @@ export class ActivityRecord implements OutputSink {
     return result;
   }
 
-  #end(): void {
+  #end({ status, reason }: Outcome, at: Date): void {
     this.#ended = true;
     this.#madeWrites?.stop();
     this.#sources.clear();
     if (this.#gatherer) this.#forgetGatherer();
     this.#madeOutbox?.close();
+    this.#endedAt = at;
+    this.#madeProgress?.finish(status, at);
+    this.#status = status;
+    this.#reason = reason;
+    this.#touch();
+    this.#share?.end();
   }
 
   #forgetGatherer(): void {
@@ -543,8 +538,8 @@ export class ActivityRecord implements OutputSink {
   #changes(): ActivityChanges {
     const now = this.#now();
     const changes = this.#changed.take({
-      progress: this.#madeProgress?.value(now) ?? this.#progressUnsaid,
-      expectedEndAt: this.#madeProgress?.expectedEndAt(now) ?? null,
+      progress: this.#progressAt(now),
+      expectedEndAt: this.#expectedEndAt(now),
       step: this.#step,
       criticalSection: this.#criticalSection,
       metadata: this.#metadata,
@@ -560,9 +555,13 @@ export class ActivityRecord implements OutputSink {
     return (this.#madeProgress ??= new ActivityProgress());
   }
 
-  /** Of one that has said nothing of it: a success is 100 %. */
-  get #progressUnsaid(): Progress {
-    return this.#status === 'succeeded' ? DONE : UNKNOWN;
+  /** Of one that has said nothing of it a success is 100 %. */
+  #progressAt(now: Date): Progress {
+    return this.#madeProgress?.value(now) ?? (this.#status === 'succeeded' ? DONE : UNKNOWN);
+  }
+
+  #expectedEndAt(now: Date): Date | null {
+    return this.#madeProgress?.expectedEndAt(now) ?? null;
   }
 
   get #step(): string | null {
@@ -573,7 +572,7 @@ export class ActivityRecord implements OutputSink {
     this.#madeWrites ??= new CoalescedWrites({
       intervalMs: this.#parts.settings.progressInterval,
       write: () => this.#writeChanges(),
-      expectedEndAt: () => this.#madeProgress?.expectedEndAt(this.#now()) ?? null,
+      expectedEndAt: () => this.#expectedEndAt(this.#now()),
     });
     return this.#madeWrites;
   }

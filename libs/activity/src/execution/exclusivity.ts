@@ -13,6 +13,7 @@ import type { JoinedRun } from './joined-run.js';
 import { POLL_MS, type Joins } from './joins.js';
 import { aloneText, factsOf, factsOfRow, waitingText } from './key-holder-facts.js';
 import { exclusiveHash } from './key-hash.js';
+import { possessionOf } from './key-possession.js';
 import type { RunRequest } from './run-request.js';
 import { isStoreAway, StoreInTime } from './store-in-time.js';
 import { supersede, supersedeElsewhere } from './supersede.js';
@@ -148,15 +149,9 @@ export class Exclusivity {
     { activity }: KeyUser,
     inTime: StoreInTime,
   ): Promise<{ claim: KeyClaim } | { holder: Activity }> {
-    const { store } = this.parts;
-    const claim = (from: string | null): { claim: KeyClaim } => ({
-      claim: { hash, kind: 'exclusive', fingerprint: null, from },
-    });
-    const found = await inTime.answer(store.keyHolder(hash));
-    // Its own, of an attempt whose answer was lost.
-    if (!found || found.activityId === activity.id) return claim(found?.activityId ?? null);
-    const row = await inTime.answer(store.get(found.activityId));
-    return row && !isFinalStatus(row.status) ? { holder: row } : claim(found.activityId);
+    const { from, other } = await possessionOf(hash, activity.id, { store: this.parts.store, inTime });
+    if (other && !isFinalStatus(other.row.status)) return { holder: other.row };
+    return { claim: { hash, kind: 'exclusive', fingerprint: null, from } };
   }
 
   /** Of one that waits for another process itself, the database knows better. */

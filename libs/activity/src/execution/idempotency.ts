@@ -6,6 +6,7 @@ import type { JoinedRun } from './joined-run.js';
 import type { Joins } from './joins.js';
 import { factsOf } from './key-holder-facts.js';
 import { idempotencyHash } from './key-hash.js';
+import { possessionOf } from './key-possession.js';
 import type { RunRequest } from './run-request.js';
 import type { RunningActivity } from './running-activity.js';
 import type { StoreInTime } from './store-in-time.js';
@@ -86,17 +87,15 @@ export class Idempotency {
   /** Whether the call was made before: what stands for it, or how the key is to be claimed. */
   async past(once: Once, { activity, request }: KeyedCall, inTime: StoreInTime): Promise<KeyClaim | JoinedRun> {
     const { hash, fingerprint } = once;
-    const claim = (from: string | null): KeyClaim => ({ hash, kind: 'idempotency', fingerprint, from });
-    const found = await inTime.answer(this.store.keyHolder(hash));
-    // Its own, of an attempt whose answer was lost.
-    if (!found || found.activityId === activity.id) return claim(found?.activityId ?? null);
-    const row = await inTime.answer(this.store.get(found.activityId));
-    if (!row) return claim(found.activityId);
+    const { from, other } = await possessionOf(hash, activity.id, { store: this.store, inTime });
+    const claim: KeyClaim = { hash, kind: 'idempotency', fingerprint, from };
+    if (!other) return claim;
+    const { row } = other;
     const hasEnded = isFinalStatus(row.status);
-    if (hasEnded && row.startedAt === null) return claim(found.activityId);
-    refuseOther(once, found);
+    if (hasEnded && row.startedAt === null) return claim;
+    refuseOther(once, { activityId: row.id, fingerprint: other.fingerprint });
     if (!hasEnded) return this.joins.elsewhere(row, request);
-    if (row.status === 'cancelled' || row.status === 'interrupted') return claim(found.activityId);
+    if (row.status === 'cancelled' || row.status === 'interrupted') return claim;
     return this.joins.ended(row, request);
   }
 }

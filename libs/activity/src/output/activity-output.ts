@@ -54,31 +54,19 @@ export interface OutputSink {
 export class ActivityOutput {
   readonly #sink: OutputSink;
   readonly #signal: AbortSignal;
-  #stdout: ActivityWriter | undefined;
-  #stderr: ActivityWriter | undefined;
+  readonly #shared: { stdout?: ActivityWriter; stderr?: ActivityWriter } = {};
 
   constructor(sink: OutputSink, signal: AbortSignal) {
     this.#sink = sink;
     this.#signal = signal;
   }
 
-  /** Made anew where the last one has been ended, or is piped into: `pipeline` ends what it writes to. */
   get stdout(): ActivityWriter {
-    if (this.#stdout?.writable) return this.#stdout;
-    const made = this.writer();
-    made.once('pipe', () => {
-      if (this.#stdout === made) this.#stdout = undefined;
-    });
-    return (this.#stdout = made);
+    return this.#sharedWriter('stdout', {});
   }
 
   get stderr(): ActivityWriter {
-    if (this.#stderr?.writable) return this.#stderr;
-    const made = this.writer({ source: 'stderr', level: 'warn' });
-    made.once('pipe', () => {
-      if (this.#stderr === made) this.#stderr = undefined;
-    });
-    return (this.#stderr = made);
+    return this.#sharedWriter('stderr', { source: 'stderr', level: 'warn' });
   }
 
   readonly writer = (options: WriterOptions = {}): ActivityWriter => {
@@ -122,6 +110,17 @@ export class ActivityOutput {
     if (this.#signal.aborted) writer.stop();
     return writer;
   };
+
+  /** Made anew where the last one has been ended, or is piped into: `pipeline` ends what it writes to. */
+  #sharedWriter(name: 'stdout' | 'stderr', options: WriterOptions): ActivityWriter {
+    const present = this.#shared[name];
+    if (present?.writable) return present;
+    const made = this.writer(options);
+    made.once('pipe', () => {
+      if (this.#shared[name] === made) delete this.#shared[name];
+    });
+    return (this.#shared[name] = made);
+  }
 
   readonly exec = async (
     command: string,

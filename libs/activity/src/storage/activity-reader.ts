@@ -43,11 +43,11 @@ export class ActivityReader {
       // Ids are in the order of creation: one column is the order, and the end of every index.
       .orderBy(`${ALIAS}.id`, 'DESC')
       .limit(limit + 1);
-    applyFilter(query, statuses.length > 1 ? filter : { ...filter, status });
+    const isMerged = statuses.length > 1 && search === undefined;
+    applyFilter(query, isMerged ? filter : { ...filter, status });
     const after = readCursor(cursor);
     if (after !== undefined) query.andWhere(`${ALIAS}.id < :after`, { after });
-    if (statuses.length > 1 && search === undefined) addStatuses(query, statuses);
-    else if (statuses.length > 1) applyFilter(query, { status: statuses });
+    if (isMerged) addStatuses(query, statuses);
     if (search === undefined) return pageOf(await query.getMany(), limit);
     const end = await endOfWindow(query);
     if (end !== null) query.andWhere(`${ALIAS}.id >= :end`, { end });

@@ -1,6 +1,7 @@
-import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { isObservable, lastValueFrom, tap, type Observable } from 'rxjs';
+import { isAsyncIterable } from '../../execution/follow-iterable.js';
+import { streamOf } from '../../execution/follow-stream.js';
 
 /**
  * Follows what a handler gave to its end, since in these modes nobody else does: an Observable and an async generator
@@ -28,15 +29,4 @@ export async function readToEnd(value: unknown, onItem?: (item: unknown) => Prom
 async function ofObservable(source: Observable<unknown>, onItem?: (item: unknown) => Promise<void>): Promise<unknown> {
   const last = await lastValueFrom(source.pipe(tap((item) => void onItem?.(item))), { defaultValue: undefined });
   return onItem ? undefined : last;
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
-}
-
-/** A Node stream, or that of a StreamableFile (told by what it can do: there may be two copies of Nest). */
-function streamOf(value: unknown): Readable | undefined {
-  const { getStream } = (value ?? {}) as { getStream?: unknown };
-  const stream: unknown = typeof getStream === 'function' ? (value as { getStream(): unknown }).getStream() : value;
-  return stream instanceof Readable ? stream : undefined;
 }
