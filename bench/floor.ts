@@ -41,14 +41,54 @@ const MESSAGE_COLUMNS = ['activity_id', 'seq', 'at', 'level', 'text', 'source', 
 const BARE = 'bench_bare';
 const BARE_COLUMNS = ['id', 'type', 'status', 'created_at'];
 
-/** @param prefix  of the tracker's tables; undefined: the bare table. */
-export async function openFloor({ kind, options }: BenchDatabase, prefix?: string): Promise<Floor> {
-  return kind === 'sqlite'
-    ? sqliteFloor((options as { database: string }).database, prefix)
-    : postgresFloor((options as { url: string }).url, prefix);
+/** One batch each, durable when it resolves. */
+interface Batches {
+  insert(ids: readonly string[], now: number): Promise<void>;
+  settle(ids: readonly string[], now: number): Promise<void>;
+  /** A line of each activity, with its number. */
+  append(ids: readonly string[], seqs: readonly number[], now: number): Promise<void>;
+  close(): Promise<void>;
 }
 
-async function postgresFloor(url: string, prefix: string | undefined): Promise<Floor> {
+/** @param prefix  of the tracker's tables; undefined: the bare table. */
+export async function openFloor({ kind, options }: BenchDatabase, prefix?: string): Promise<Floor> {
+  const batches =
+    kind === 'sqlite'
+      ? sqliteBatches((options as { database: string }).database, prefix)
+      : await postgresBatches((options as { url: string }).url, prefix);
+  const start = async (count: number, now: number): Promise<string[]> => {
+    const ids = Array.from({ length: count }, () => uuid());
+    await batches.insert(ids, now);
+    return ids;
+  };
+  return {
+    activityIds: (count) => start(count, Date.now()),
+    async lifecycles(units, atOnce) {
+      for (let left = units; left > 0; left -= atOnce) {
+        const now = Date.now();
+        await batches.settle(await start(Math.min(atOnce, left), now), now);
+      }
+    },
+    async lines(units, { batch, activityIds }) {
+      const last = new Map<string, number>();
+      for (let done = 0; done < units; done += batch) {
+        const ids: string[] = [];
+        const seqs: number[] = [];
+        for (let at = done; at < Math.min(units, done + batch); at++) {
+          const id = activityIds[at % activityIds.length]!;
+          const seq = (last.get(id) ?? 0) + 1;
+          last.set(id, seq);
+          ids.push(id);
+          seqs.push(seq);
+        }
+        await batches.append(ids, seqs, Date.now());
+      }
+    },
+    close: () => batches.close(),
+  };
+}
+
+async function postgresBatches(url: string, prefix: string | undefined): Promise<Batches> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   if (prefix === undefined) {
@@ -78,56 +118,36 @@ async function postgresFloor(url: string, prefix: string | undefined): Promise<F
     `INSERT INTO ${prefix}activity_messages (${MESSAGE_COLUMNS.join(', ')}) ` +
     'SELECT * FROM unnest($1::uuid[], $2::int8[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::text[]) ' +
     'ON CONFLICT DO NOTHING';
-  const start = async (count: number, now: number): Promise<string[]> => {
-    const ids = Array.from({ length: count }, () => uuid());
-    await client.query({
-      name: `start-${table}`,
-      text: insert,
-      values: columns.map((column) => ids.map((id) => START[column]!.of(id, now))),
-    });
-    return ids;
-  };
   return {
-    activityIds: (count) => start(count, Date.now()),
-    async lifecycles(units, atOnce) {
-      for (let left = units; left > 0; left -= atOnce) {
-        const now = Date.now();
-        const ids = await start(Math.min(atOnce, left), now);
-        const ended = [ids, ids.map(() => 'succeeded'), ids.map(() => now)];
-        const guarded = [ids.map(() => OWNER), ids.map(() => 1), ids.map(() => 100)];
-        await client.query({
-          name: `settle-${table}`,
-          text: settle,
-          values: prefix === undefined ? ended : [...ended, ...guarded],
-        });
-      }
+    async insert(ids, now) {
+      await client.query({
+        name: `start-${table}`,
+        text: insert,
+        values: columns.map((column) => ids.map((id) => START[column]!.of(id, now))),
+      });
     },
-    async lines(units, { batch, activityIds }) {
-      const seqs = new Map<string, number>();
-      for (let done = 0; done < units; done += batch) {
-        const now = Date.now();
-        const ids = Array.from(
-          { length: Math.min(batch, units - done) },
-          (_, at) => activityIds[(done + at) % activityIds.length]!,
-        );
-        const numbers = ids.map((id) => {
-          const next = (seqs.get(id) ?? 0) + 1;
-          seqs.set(id, next);
-          return next;
-        });
-        const all = (value: Value) => ids.map(() => value);
-        await client.query({
-          name: 'lines',
-          text: lines,
-          values: [ids, numbers, all(now), all('info'), all(LINE), all('log'), all(null)],
-        });
-      }
+    async settle(ids, now) {
+      const ended = [ids, ids.map(() => 'succeeded'), ids.map(() => now)];
+      const guarded = [ids.map(() => OWNER), ids.map(() => 1), ids.map(() => 100)];
+      await client.query({
+        name: `settle-${table}`,
+        text: settle,
+        values: prefix === undefined ? ended : [...ended, ...guarded],
+      });
+    },
+    async append(ids, seqs, now) {
+      const all = (value: Value) => ids.map(() => value);
+      await client.query({
+        name: 'lines',
+        text: lines,
+        values: [ids, seqs, all(now), all('info'), all(LINE), all('log'), all(null)],
+      });
     },
     close: () => client.end(),
   };
 }
 
-async function sqliteFloor(file: string, prefix: string | undefined): Promise<Floor> {
+function sqliteBatches(file: string, prefix: string | undefined): Batches {
   const database = new Sqlite(file, { timeout: 5_000 });
   database.pragma('journal_mode = WAL');
   if (prefix === undefined) {
@@ -155,45 +175,29 @@ async function sqliteFloor(file: string, prefix: string | undefined): Promise<Fl
         );
   const begin = database.prepare('BEGIN IMMEDIATE');
   const commit = database.prepare('COMMIT');
-  const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-  const start = async (count: number, now: number): Promise<string[]> => {
-    const ids = Array.from({ length: count }, () => uuid());
+  const inOne = async (work: () => void): Promise<void> => {
     begin.run();
-    for (const id of ids) insert.run(...columns.map((column) => START[column]!.of(id, now)));
+    work();
     commit.run();
-    await turn();
-    return ids;
+    // As the tracker does between two batches.
+    await new Promise<void>((resolve) => setImmediate(resolve));
   };
   return {
-    activityIds: (count) => start(count, Date.now()),
-    async lifecycles(units, atOnce) {
-      for (let left = units; left > 0; left -= atOnce) {
-        const now = Date.now();
-        const ids = await start(Math.min(atOnce, left), now);
-        begin.run();
+    insert: (ids, now) =>
+      inOne(() => {
+        for (const id of ids) insert.run(...columns.map((column) => START[column]!.of(id, now)));
+      }),
+    settle: (ids, now) =>
+      inOne(() => {
         for (const id of ids) {
           if (prefix === undefined) settle.run('succeeded', now, id);
           else settle.run('succeeded', now, now, 100, id, OWNER, 1);
         }
-        commit.run();
-        await turn();
-      }
-    },
-    async lines(units, { batch, activityIds }) {
-      const seqs = new Map<string, number>();
-      for (let done = 0; done < units; done += batch) {
-        const now = Date.now();
-        begin.run();
-        for (let at = done; at < Math.min(units, done + batch); at++) {
-          const id = activityIds[at % activityIds.length]!;
-          const seq = (seqs.get(id) ?? 0) + 1;
-          seqs.set(id, seq);
-          line!.run(id, seq, now, 'info', LINE, 'log', null);
-        }
-        commit.run();
-        await turn();
-      }
-    },
+      }),
+    append: (ids, seqs, now) =>
+      inOne(() => {
+        for (const [at, id] of ids.entries()) line!.run(id, seqs[at], now, 'info', LINE, 'log', null);
+      }),
     close: async () => void database.close(),
   };
 }

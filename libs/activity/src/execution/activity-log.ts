@@ -80,7 +80,9 @@ export class ActivityLog {
       seq: this.#seq,
       level: MESSAGE_LEVELS.includes(level) ? level : 'info',
       text: cutText(text, this.#limits.maxMessageLength, omitted),
-      ...about,
+      source: about.source,
+      step: about.step,
+      at: about.at,
     };
     this.#latest = line.text;
     const cut = this.#cutIfTooLong(about);

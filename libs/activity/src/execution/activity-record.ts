@@ -584,11 +584,15 @@ export class ActivityRecord implements OutputSink {
   get #outbox(): LogOutbox {
     if (this.#madeOutbox) return this.#madeOutbox;
     const store = this.#store;
-    const about = { activityId: this.identity.id, ...this.#owner };
+    const { ownerId, fence } = this.#owner;
+    const activityId = this.identity.id;
+    const about = { activityId, ownerId, fence };
     this.#madeOutbox = new LogOutbox({
       headEnd: this.#log.headEnd,
       memory: this.#parts.logMemory,
-      append: (line) => store.append({ ...line, ...about }),
+      // By its names, as the first row: it is done for each line.
+      append: ({ seq, at, level, text, source, step }) =>
+        store.append({ activityId, ownerId, fence, seq, at, level, text, source, step }),
       trim: (cut) => store.trim({ ...about, ...cut, marker: { ...cut.marker, ...about } }),
       takeSomeGathered: () => this.#gatherer?.takeSomeGathered() ?? false,
       onLost: (error) => this.#lose(error),

@@ -72,14 +72,13 @@ export class ActivityOutput {
   readonly writer = (options: WriterOptions = {}): ActivityWriter => {
     const sink = this.#sink;
     const { tee, endTee, format, frames, level = 'info', source = 'stdout', step } = checkWriterOptions(options);
-    const about = { source, ...(step === undefined ? {} : { step }) };
     const read = typeof frames === 'function' ? frames : namedFrames(frames);
     const ofFrame = (frame: OutputFrame): void => {
       if (frame.step !== undefined) sink.step(frame.step);
       if (frame.progress !== undefined) sink.progress(frame.progress);
-      if (frame.message !== undefined) sink.output({ ...about, level: frame.level ?? level, text: frame.message });
+      if (frame.message !== undefined) sink.output({ source, step, level: frame.level ?? level, text: frame.message });
     };
-    const ofText = (text: string, omitted: number): void => sink.output({ ...about, level, text, omitted });
+    const ofText = (text: string, omitted: number): void => sink.output({ source, step, level, text, omitted });
     const ofLine = (text: string, omitted: number): void => {
       // In NDJSON a blank line only separates.
       if (omitted === 0 && text.trim() === '') return;
