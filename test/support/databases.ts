@@ -56,6 +56,13 @@ export function describeEachDatabase(
   });
 }
 
+/** For what one database alone has: `describePostgres('a young table', (database) => { … })`. */
+export function describePostgres(subject: string, block: (database: DatabaseUnderTest) => void): void {
+  describeWithServer('POSTGRES', `${subject} on PostgreSQL`, (url) => {
+    runBlock(block, 'postgres', 'PostgreSQL', createPostgres(url));
+  });
+}
+
 function runBlock(
   block: (database: DatabaseUnderTest) => void,
   kind: DatabaseKind,

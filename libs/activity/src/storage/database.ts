@@ -19,7 +19,7 @@ export interface Database {
   close(): Promise<void>;
   /**
    * Writes a batch in one transaction.
-   * @param retried  it may have been committed before: see `writePlan`.
+   * @param retried  it may have been committed before: see `WritePlan`.
    */
   write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome>;
   /** Which of these activities somebody else has locked at this moment. */

@@ -7,7 +7,7 @@ import { MysqlSession, type MysqlQuery } from './mysql-session.js';
 import type { SqlValue } from './sql-value.js';
 import { tablesOf, type Tables } from './tables.js';
 import type { WriteBatch } from './write-batch.js';
-import { runSteps, writePlan, type Plan, type WriteOutcome } from './write-plan.js';
+import { NOBODY, runSteps, WritePlan, type Plan, type WriteOutcome } from './write-plan.js';
 
 type Callback<T> = (error: Error | null, result: T) => void;
 /** What is used of mysql2's pool. */
@@ -56,7 +56,13 @@ export class MysqlDatabase implements Database {
   }
 
   write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
-    return this.transact(writePlan(batch, retried));
+    const plan = new WritePlan(batch, retried);
+    return this.#transaction(async (session) => {
+      const results: unknown[] = [];
+      for (const step of plan.steps) results.push(await step(session));
+      const unchanged = plan.unchanged(results);
+      return plan.outcome(results, unchanged.length === 0 ? NOBODY : await session.standing(unchanged));
+    });
   }
 
   lockedAmong(ids: readonly string[]): Promise<ReadonlySet<string>> {
@@ -71,9 +77,13 @@ export class MysqlDatabase implements Database {
   }
 
   transact<T>(plan: Plan<T>): Promise<T> {
+    return this.#transaction((session) => runSteps(plan, session));
+  }
+
+  #transaction<T>(work: (session: MysqlSession) => Promise<T>): Promise<T> {
     return this.#withConnection(async (query, maxPacket) => {
       await query('START TRANSACTION', []);
-      const result = await runSteps(plan, new MysqlSession(query, this.tables, maxPacket));
+      const result = await work(new MysqlSession(query, this.tables, maxPacket));
       await query('COMMIT', []);
       return result;
     });

@@ -6,9 +6,10 @@ import { numbered } from './key-sql.js';
 import { PostgresSession, type PostgresClient } from './postgres-session.js';
 import { PreparedStatements } from './prepared-statements.js';
 import type { SqlValue } from './sql-value.js';
+import { TableGrowth } from './table-growth.js';
 import { tablesOf, type Tables } from './tables.js';
-import { statementsOf, type WriteBatch } from './write-batch.js';
-import { runSteps, writePlan, type Plan, type WriteOutcome } from './write-plan.js';
+import type { WriteBatch } from './write-batch.js';
+import { NOBODY, runSteps, WritePlan, type Plan, type Step, type WriteOutcome } from './write-plan.js';
 
 /** What is used of pg's pool. */
 interface PostgresPool {
@@ -16,6 +17,8 @@ interface PostgresPool {
   query(sql: string, values: readonly unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
 }
 interface PooledClient extends PostgresClient {
+  /** Whether statements are sent without waiting for the answers to those before them. */
+  readonly pipeline?: boolean;
   on(event: 'error', listener: (error: unknown) => void): void;
   off(event: 'error', listener: (error: unknown) => void): void;
   end(): Promise<void>;
@@ -24,6 +27,11 @@ interface PooledClient extends PostgresClient {
 }
 
 const CHANGE_PATIENCE_MS = 1_000;
+/**
+ * What holds for this transaction only, also behind a pooler: how long a statement waits for a lock of somebody, and that
+ * rows are found by their key, since those that are written are in memory.
+ */
+const BEGIN = 'BEGIN; SET LOCAL lock_timeout = 250; SET LOCAL enable_seqscan = off; SET LOCAL random_page_cost = 1';
 
 /** PostgreSQL through pg, whose pool brings broken connections back by itself. */
 export class PostgresDatabase implements Database {
@@ -33,6 +41,7 @@ export class PostgresDatabase implements Database {
   #tables: Tables | undefined;
   readonly #writing = new Set<PooledClient>();
   readonly #prepared = new PreparedStatements();
+  readonly #growth = new TableGrowth(() => this.#analyze());
 
   constructor(
     readonly dataSource: DataSource,
@@ -55,15 +64,19 @@ export class PostgresDatabase implements Database {
   }
 
   write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
-    const plan = writePlan(batch, retried);
-    // A statement is a transaction by itself: without ours around it, a single caller waits for one round trip, not three.
-    if (statementsOf(batch) === 1) return this.#withClient((client) => runSteps(plan, this.#session(client)));
-    return this.transact(plan);
+    const plan = new WritePlan(batch, retried);
+    return this.#withClient(async (client) => {
+      const session = this.#session(client);
+      const results = await inOneTransaction(client, plan.steps, session);
+      this.#growth.grown(batch.inserts.length);
+      const unchanged = plan.unchanged(results);
+      return plan.outcome(results, unchanged.length === 0 ? NOBODY : await session.standing(unchanged));
+    });
   }
 
   transact<T>(plan: Plan<T>): Promise<T> {
     return this.#withClient(async (client) => {
-      await client.query('BEGIN');
+      await client.query(BEGIN);
       const result = await runSteps(plan, this.#session(client));
       await client.query('COMMIT');
       return result;
@@ -137,7 +150,37 @@ export class PostgresDatabase implements Database {
     }
   }
 
+  /** Whoever does not own the tables is refused with a warning of the server's, which changes nothing. */
+  async #analyze(): Promise<void> {
+    await this.#pool.query(`ANALYZE ${this.tables.activities}`, []);
+    await this.#pool.query(`ANALYZE ${this.tables.messages}`, []);
+  }
+
   get #pool(): PostgresPool {
     return (this.dataSource.driver as unknown as { master: PostgresPool }).master;
   }
+}
+
+/**
+ * All that is between BEGIN and COMMIT, sent at once where the driver can: one round trip in place of one for each
+ * statement. What follows one that fails, fails with it, and the COMMIT is then a ROLLBACK.
+ */
+async function inOneTransaction(
+  client: PooledClient,
+  steps: readonly Step[],
+  session: PostgresSession,
+): Promise<unknown[]> {
+  if (!client.pipeline) {
+    await client.query(BEGIN);
+    const results: unknown[] = [];
+    for (const step of steps) results.push(await step(session));
+    await client.query('COMMIT');
+    return results;
+  }
+  const sent = [client.query(BEGIN), ...steps.map((step) => step(session)), client.query('COMMIT')];
+  const answers = await Promise.allSettled(sent);
+  // The first that failed says why.
+  const failed = answers.find((answer) => answer.status === 'rejected');
+  if (failed) throw failed.reason;
+  return answers.slice(1, -1).map((answer) => (answer as PromiseFulfilledResult<unknown>).value);
 }

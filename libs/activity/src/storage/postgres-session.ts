@@ -31,17 +31,10 @@ const ARRAYS: Record<ColumnKind, string> = {
 const OWNER_ARRAYS = ['uuid[]', 'text[]', 'int4[]'];
 const ACTIVE = statusList(ACTIVE_STATUSES);
 /**
- * Joined to a statement, it bounds how long that (and the rest of its transaction) waits for a lock of somebody, at no
- * round trip of its own: a row is locked after it was joined. It ends with the transaction, also behind a pooler.
- */
-const PATIENCE = "(SELECT set_config('lock_timeout', '250', true)) AS patience";
-
-/**
  * One statement for each kind of write, whatever the number of rows: each column goes as one array, and `unnest` makes
  * rows of them. So a batch costs a few round trips, and the text of a statement does not depend on its size.
- * The ids are given a second time as `= ANY(…)`: a table that has grown since it was last analyzed was seen to be read
- * as a whole for each batch, which that condition keeps the planner from. And `(status IN (…)) IS TRUE` is no condition for
- * an index: a plan that was made while the table was small was seen to go through all that runs, and all that ever ran.
+ * `(status IN (…)) IS TRUE` is no condition for an index: a plan that was made while the table was small was seen to go
+ * through all that runs, and all that ever ran.
  */
 export class PostgresSession implements WriteSession {
   constructor(
@@ -76,9 +69,9 @@ export class PostgresSession implements WriteSession {
       greatest: 'GREATEST',
     });
     const { rows: changed } = await this.#query(
-      `UPDATE ${this.tables.activities} AS a SET ${set} FROM ${PATIENCE}, ${unnest([...OWNER_ARRAYS, ...arrays])} ` +
+      `UPDATE ${this.tables.activities} AS a SET ${set} FROM ${unnest([...OWNER_ARRAYS, ...arrays])} ` +
         `AS v(id, owner_id, fence, ${names(columns.map((column) => `new_${column}`))}) ` +
-        `WHERE a.id = ANY($1::uuid[]) AND a.id = v.id AND a.owner_id = v.owner_id AND a.fence = v.fence AND (${guard(group, own)}) IS TRUE` +
+        `WHERE a.id = v.id AND a.owner_id = v.owner_id AND a.fence = v.fence AND (${guard(group, own)}) IS TRUE` +
         (group.to ? ' RETURNING a.id' : ''),
       [
         ...ownersOf(rows.map((row) => ({ ...row, activityId: row.id }))),
@@ -99,9 +92,9 @@ export class PostgresSession implements WriteSession {
     await this.#query(
       `INSERT INTO ${this.tables.messages} (${names(columns)}) SELECT ${names(columns, 'm.')} ` +
         `FROM ${unnest([...arrays, 'int8[]'])} AS m(${names(columns)}, place) JOIN (` +
-        `SELECT o.place FROM ${PATIENCE} CROSS JOIN ${unnest(OWNER_ARRAYS, columns.length + 2)} WITH ORDINALITY AS o(id, owner_id, fence, place) ` +
+        `SELECT o.place FROM ${unnest(OWNER_ARRAYS, columns.length + 2)} WITH ORDINALITY AS o(id, owner_id, fence, place) ` +
         `JOIN ${this.tables.activities} a ON a.id = o.id AND a.owner_id = o.owner_id AND a.fence = o.fence ` +
-        `AND a.id = ANY($${columns.length + 2}::uuid[]) AND (a.status IN (${ACTIVE})) IS TRUE FOR KEY SHARE OF a) live ON live.place = m.place ON CONFLICT DO NOTHING`,
+        `AND (a.status IN (${ACTIVE})) IS TRUE FOR KEY SHARE OF a) live ON live.place = m.place ON CONFLICT DO NOTHING`,
       [
         ...turned(
           messages.map(({ values }) => values),
@@ -117,8 +110,8 @@ export class PostgresSession implements WriteSession {
     await this.#query(
       `DELETE FROM ${this.tables.messages} m USING ${unnest([...OWNER_ARRAYS, 'int8[]', 'int8[]'])} ` +
         `AS r(id, owner_id, fence, first, last) JOIN ${this.tables.activities} a ` +
-        `ON a.id = r.id AND a.owner_id = r.owner_id AND a.fence = r.fence AND a.id = ANY($1::uuid[]) AND (a.status IN (${ACTIVE})) IS TRUE ` +
-        'WHERE m.activity_id = ANY($1::uuid[]) AND m.activity_id = r.id AND m.seq BETWEEN r.first AND r.last',
+        `ON a.id = r.id AND a.owner_id = r.owner_id AND a.fence = r.fence AND (a.status IN (${ACTIVE})) IS TRUE ` +
+        'WHERE m.activity_id = r.id AND m.seq BETWEEN r.first AND r.last',
       [...ownersOf(ranges), ranges.map(({ fromSeq }) => fromSeq), ranges.map(({ toSeq }) => toSeq)],
     );
   }

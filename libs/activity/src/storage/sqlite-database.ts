@@ -10,9 +10,10 @@ import { guard, setClause } from './update-sql.js';
 import { INSERT_COLUMNS, insertedPlaces, type MessageInsert, type MessageRange } from './write.js';
 import type { UpdateGroup, WriteBatch } from './write-batch.js';
 import {
+  NOBODY,
   runNow,
   standingOf,
-  writePlan,
+  WritePlan,
   type Plan,
   type Standing,
   type WriteOutcome,
@@ -69,7 +70,13 @@ export class SqliteDatabase implements Database, WriteSession {
   }
 
   async write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
-    return this.transact(writePlan(batch, retried));
+    while (this.#migrating) await this.#migrating;
+    const plan = new WritePlan(batch, retried);
+    return this.#transaction(() => {
+      const results = plan.steps.map((step) => step(this));
+      const unchanged = plan.unchanged(results);
+      return plan.outcome(results, unchanged.length === 0 ? NOBODY : this.standing(unchanged));
+    });
   }
 
   /** SQLite locks the file, never a row. */

@@ -88,7 +88,7 @@ function connectionOf(app: AppOptions): Options {
 
 function postgresExtra(extra: unknown): Options {
   const { types: _types, ...kept } = (extra ?? {}) as Options;
-  return { keepAlive: true, ...kept, max: POOL_SIZE };
+  return { keepAlive: true, ...kept, max: POOL_SIZE, pipeline: true };
 }
 
 function mysqlExtra(extra: unknown): Options {

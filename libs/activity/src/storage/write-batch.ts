@@ -119,14 +119,6 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
   });
 }
 
-/** How many statements a batch takes: a single one needs no transaction around it. */
-export function statementsOf(batch: WriteBatch): number {
-  const groups =
-    batch.grants.length + batch.updates.length + batch.marks.length + batch.cancels.length + batch.settlements.length;
-  const others = [batch.inserts, batch.messages, batch.trims, batch.markers].filter((rows) => rows.length > 0).length;
-  return groups + others;
-}
-
 class UpdateGroups {
   readonly all: UpdateGroup[] = [];
   readonly #byKey = new Map<string, UpdateGroup>();

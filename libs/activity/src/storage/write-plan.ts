@@ -33,7 +33,6 @@ export type MaybePromise<T> = T | Promise<T>;
 export type Step = (session: WriteSession) => MaybePromise<unknown>;
 /** A transaction as a sequence of steps, so that one text of it serves the synchronous driver and the others. */
 export type Plan<T> = Generator<Step, T, unknown>;
-export type WritePlan = Plan<WriteOutcome>;
 
 /** How the changes of status went, by activity. */
 export interface WriteOutcome {
@@ -42,21 +41,82 @@ export interface WriteOutcome {
 }
 
 /**
- * Inserts, then what changes on living rows, then ends.
- * @param retried  the same batch may have been committed before, unheard: who then finds its very own values has won.
+ * What the transaction of a batch does: inserts, then what changes on living rows, then ends. No step needs what another
+ * gives, so all of them may be sent at once.
  */
-export function* writePlan(batch: WriteBatch, retried: boolean): WritePlan {
-  if (batch.inserts.length > 0) yield (session) => session.insertActivities(batch.inserts);
-  const grants = yield* changeStatus(batch.grants, retried);
-  for (const group of batch.updates) yield (session) => session.updateActivities(group);
-  if (batch.messages.length > 0) yield (session) => session.insertMessages(batch.messages);
-  if (batch.trims.length > 0) yield (session) => session.deleteMessages(batch.trims);
-  if (batch.markers.length > 0) yield (session) => session.insertMessages(batch.markers);
-  for (const group of batch.marks) yield (session) => session.updateActivities(group);
-  for (const group of batch.cancels) yield (session) => session.updateActivities(group);
-  const settlements = yield* changeStatus(batch.settlements, retried);
-  return { grants, settlements };
+export class WritePlan {
+  readonly steps: readonly Step[];
+  readonly #grants: StatusChanges;
+  readonly #settlements: StatusChanges;
+
+  /** @param retried  the same batch may have been committed before, unheard: who then finds its very own values has won. */
+  constructor(batch: WriteBatch, retried: boolean) {
+    const steps: Step[] = [];
+    const update = (group: UpdateGroup) => void steps.push((session) => session.updateActivities(group));
+    if (batch.inserts.length > 0) steps.push((session) => session.insertActivities(batch.inserts));
+    this.#grants = new StatusChanges(batch.grants, steps.length, retried);
+    for (const group of batch.grants) update(group);
+    for (const group of batch.updates) update(group);
+    if (batch.messages.length > 0) steps.push((session) => session.insertMessages(batch.messages));
+    if (batch.trims.length > 0) steps.push((session) => session.deleteMessages(batch.trims));
+    if (batch.markers.length > 0) steps.push((session) => session.insertMessages(batch.markers));
+    for (const group of batch.marks) update(group);
+    for (const group of batch.cancels) update(group);
+    this.#settlements = new StatusChanges(batch.settlements, steps.length, retried);
+    for (const group of batch.settlements) update(group);
+    this.steps = steps;
+  }
+
+  /** Activities whose change of status was not made: how they stand is to be looked up. Most often none. */
+  unchanged(results: readonly unknown[]): string[] {
+    return [...this.#grants.unchanged(results), ...this.#settlements.unchanged(results)];
+  }
+
+  outcome(results: readonly unknown[], standing: ReadonlyMap<string, Standing>): WriteOutcome {
+    return {
+      grants: this.#grants.outcome(results, standing),
+      settlements: this.#settlements.outcome(results, standing),
+    };
+  }
 }
+
+/** The groups of one kind of change, and the place among the steps where they begin. */
+class StatusChanges {
+  constructor(
+    private readonly groups: readonly UpdateGroup[],
+    private readonly firstStep: number,
+    private readonly retried: boolean,
+  ) {}
+
+  unchanged(results: readonly unknown[]): string[] {
+    return this.groups.flatMap(({ rows }, place) => {
+      const changed = this.#changed(results, place);
+      return changed.size === rows.length ? [] : rows.filter(({ id }) => !changed.has(id)).map(({ id }) => id);
+    });
+  }
+
+  outcome(results: readonly unknown[], standing: ReadonlyMap<string, Standing>): Map<string, CasResult> {
+    const outcome = new Map<string, CasResult>();
+    for (const [place, { rows, to }] of this.groups.entries()) {
+      const changed = this.#changed(results, place);
+      for (const row of rows)
+        outcome.set(row.id, changed.has(row.id) ? WON : this.#lost(to, row, standing.get(row.id)));
+    }
+    return outcome;
+  }
+
+  #changed(results: readonly unknown[], place: number): ReadonlySet<string> {
+    return results[this.firstStep + place] as ReadonlySet<string>;
+  }
+
+  #lost(to: UpdateGroup['to'], row: UpdateGroup['rows'][number], now: Standing | undefined): CasResult {
+    if (this.retried && now !== undefined && isItsOwnDoing(to, row, now)) return WON;
+    return { won: false, status: now?.status ?? null };
+  }
+}
+
+const WON: CasResult = Object.freeze({ won: true });
+export const NOBODY: ReadonlyMap<string, Standing> = new Map();
 
 /** Takes the steps of a plan one after the other. */
 export function runNow<T>(plan: Plan<T>, session: WriteSession): T {
@@ -69,27 +129,6 @@ export async function runSteps<T>(plan: Plan<T>, session: WriteSession): Promise
   let step = plan.next();
   while (!step.done) step = plan.next(await step.value(session));
   return step.value;
-}
-
-function* changeStatus(
-  groups: readonly UpdateGroup[],
-  retried: boolean,
-): Generator<Step, Map<string, CasResult>, unknown> {
-  const results = new Map<string, CasResult>();
-  for (const group of groups) {
-    const changed = (yield (session) => session.updateActivities(group)) as ReadonlySet<string>;
-    for (const id of changed) results.set(id, { won: true });
-    const rest = group.rows.filter(({ id }) => !changed.has(id));
-    if (rest.length === 0) continue;
-    const ids = rest.map(({ id }) => id);
-    const standing = (yield (session) => session.standing(ids)) as ReadonlyMap<string, Standing>;
-    for (const row of rest) {
-      const now = standing.get(row.id);
-      const isOwn = retried && now !== undefined && isItsOwnDoing(group.to, row, now);
-      results.set(row.id, isOwn ? { won: true } : { won: false, status: now?.status ?? null });
-    }
-  }
-  return results;
 }
 
 function isItsOwnDoing(to: UpdateGroup['to'], row: UpdateGroup['rows'][number], now: Standing): boolean {
