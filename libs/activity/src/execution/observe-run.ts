@@ -1,4 +1,5 @@
 import { Observable, type Subscriber } from 'rxjs';
+import type { MaybePromise } from '../model/maybe-promise.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityRunner } from './activity-runner.js';
 import { withinActivity } from './ambient-activity.js';
@@ -14,7 +15,7 @@ export type ObservableBody<T> = (activity: ActivityContext) => Observable<T>;
  */
 export function observeRun<T>(
   runner: ActivityRunner,
-  request: () => Promise<RunRequest>,
+  request: () => MaybePromise<RunRequest>,
   body: ObservableBody<T>,
 ): Observable<T> {
   return new Observable<T>((subscriber) => {

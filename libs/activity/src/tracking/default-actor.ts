@@ -19,6 +19,7 @@ export function actorOfRequest(request: unknown): Actor | null {
  * says of itself is not believed: its payload is not looked at.
  */
 export function actorOfCall(request: unknown, context: ExecutionContext | undefined): Actor | null {
+  if (request === undefined && context === undefined) return null;
   for (const holder of holdersOf(request, context)) {
     const actor = actorOfRequest(holder);
     if (actor) return actor;

@@ -10,23 +10,25 @@ import {
 import { problemsOf } from '../config/check.js';
 import { withinTime } from '../execution/bounded-wait.js';
 import { ActivityOptionError } from '../model/errors.js';
+import { isPromise, type MaybePromise } from '../model/maybe-promise.js';
 import { errorText } from '../model/stored-error.js';
 import { actorOfCall } from './default-actor.js';
 
 type OptionName = keyof ActivityOptions;
 type AskForOption = (call: ActorCall) => unknown;
+type Question = readonly [name: OptionName, source: AskForOption];
 
 /** The options of a decorator, sorted once: what is fixed, and what is asked for with each call. */
 export interface PreparedOptions {
-  type: string;
-  fixed: Partial<CheckedActivityOptions>;
-  asked: readonly (readonly [OptionName, AskForOption])[];
+  fixed: Readonly<Partial<CheckedActivityOptions> & { type: string }>;
+  asked: readonly Question[];
 }
 
 export interface OptionsOfCall {
-  options: CheckedActivityOptions;
+  /** May be those of every call: to be copied, not changed. */
+  options: Readonly<CheckedActivityOptions>;
   /** What could not be used, a sentence each; the call goes on without it. */
-  notes: string[];
+  notes: readonly string[];
   /** The same by the option's name, with the reason alone. */
   leftOut: ReadonlyMap<string, string>;
 }
@@ -37,71 +39,119 @@ export interface OptionsOfCall {
  */
 export function prepareOptions(where: string, options: TrackedActivityOptions, defaultType: string): PreparedOptions {
   checkTrackedActivityOptions(where, options);
-  const fixed: Record<string, unknown> = { type: options.type ?? defaultType };
-  const asked: (readonly [OptionName, AskForOption])[] = [];
+  const fixed: PreparedOptions['fixed'] = { type: options.type ?? defaultType };
+  const asked: Question[] = [];
   for (const [name, value] of Object.entries(options) as [OptionName, unknown][]) {
     // What is said of the method, not of its activity, is not among the options of an activity.
     if (!(name in activityOptionEntries) || value === undefined) continue;
     if (typeof value === 'function') asked.push([name, value as AskForOption]);
-    else fixed[name] = valueOf(name, value);
+    else Object.assign(fixed, { [name]: valueOf(name, value) });
   }
-  return { type: fixed.type as string, fixed, asked };
+  return { fixed, asked };
 }
 
 /** Options that promise something to the caller: without them the call must not go on. */
 const PROMISES: readonly OptionName[] = ['exclusive', 'idempotencyKey'];
+const NO_NOTES: readonly string[] = [];
+const NOTHING: ReadonlyMap<string, string> = new Map();
 
 /**
- * The options of one call. A function that throws, or gives a value that is not allowed, must not break the call: the
- * option is left out, and a note says so.
+ * The options of one call; a promise only where one of them is promised. A function that throws, or gives a value that is
+ * not allowed, must not break the call: the option is left out, and a note says so.
  * @throws {ActivityOptionError} for `exclusive` and `idempotencyKey`: work that must not run twice is not run at all.
  */
-export async function optionsOfCall(
-  { type, fixed, asked }: PreparedOptions,
+export function optionsOfCall(
+  { fixed, asked }: PreparedOptions,
   call: ActorCall,
   settings: ActivitySettings,
-): Promise<OptionsOfCall> {
-  const options: Record<string, unknown> = { ...fixed };
-  const notes: string[] = [];
-  const leftOut = new Map<string, string>();
-  const leaveOut = (name: OptionName, why: string, cause?: unknown): void => {
-    if (PROMISES.includes(name)) throw new ActivityOptionError(`\`${name}\` of ${type}`, [why], { cause });
-    leftOut.set(name, why);
-    notes.push(`The option \`${name}\` of ${type} is left out: ${why}.`);
-  };
-  const ask = async (name: OptionName, source: AskForOption): Promise<void> => {
-    let value: unknown;
-    try {
-      value = await answerOf(source(call), settings.startTimeout);
-    } catch (error) {
-      return leaveOut(name, `its function threw "${errorText(error)}"`, error);
+): MaybePromise<OptionsOfCall> {
+  // An actor that is asked for and is not there is no one: the request's user must not be put in its place.
+  const isActorSaid = fixed.actor !== undefined || asked.some(([name]) => name === 'actor');
+  const actor = isActorSaid || settings.actor ? null : actorOfCall(call.request, call.context);
+  const options = (actor ? { ...fixed, actor } : fixed) as CheckedActivityOptions;
+  const questions = [...asked];
+  if (settings.scope) questions.push(['scope', settings.scope]);
+  if (settings.actor && !isActorSaid) questions.push(['actor', settings.actor]);
+  if (questions.length === 0) return { options, notes: NO_NOTES, leftOut: NOTHING };
+  return new AskedOptions(options, call, settings.startTimeout).ask(questions);
+}
+
+class AskedOptions implements OptionsOfCall {
+  readonly options: CheckedActivityOptions;
+  readonly notes: string[] = [];
+  readonly leftOut = new Map<string, string>();
+
+  constructor(
+    known: CheckedActivityOptions,
+    private readonly call: ActorCall,
+    private readonly timeoutMs: number,
+  ) {
+    this.options = { ...known };
+  }
+
+  /** One after the other: what is known already is not asked for. */
+  ask(questions: readonly Question[], from = 0): MaybePromise<OptionsOfCall> {
+    for (let place = from; place < questions.length; place++) {
+      const [name, source] = questions[place]!;
+      if (this.options[name] !== undefined) continue;
+      const waiting = this.#askFor(name, source);
+      if (waiting) return waiting.then(() => this.ask(questions, place + 1));
     }
+    return this;
+  }
+
+  #askFor(name: OptionName, source: AskForOption): Promise<void> | undefined {
+    let answer: unknown;
+    try {
+      answer = source(this.call);
+    } catch (error) {
+      return this.#threw(name, error);
+    }
+    if (!isPromise(answer)) return this.#take(name, answer);
+    return inTime(answer, this.timeoutMs).then(
+      (value) => this.#take(name, value),
+      (error: unknown) => this.#threw(name, error),
+    );
+  }
+
+  #take(name: OptionName, value: unknown): undefined {
     if (value === undefined) return;
     const problems = problemsOf(activityOptionEntries[name], value);
-    if (problems.length === 0) options[name] = valueOf(name, value);
-    else leaveOut(name, problems.join('; '));
-  };
-  for (const [name, source] of asked) await ask(name, source);
-  if (options.scope === undefined && settings.scope) await ask('scope', settings.scope);
-  // An actor that is asked for and is not there is no one: the request's user must not be put in its place.
-  if (!('actor' in fixed) && !asked.some(([name]) => name === 'actor')) {
-    if (settings.actor) await ask('actor', settings.actor);
-    else options.actor = actorOfCall(call.request, call.context) ?? undefined;
+    if (problems.length > 0) this.#leaveOut(name, problems.join('; '));
+    else Object.assign(this.options, { [name]: valueOf(name, value) });
   }
-  return { options: options as CheckedActivityOptions, notes, leftOut };
+
+  #threw(name: OptionName, error: unknown): undefined {
+    this.#leaveOut(name, `its function threw "${errorText(error)}"`, error);
+  }
+
+  #leaveOut(name: OptionName, why: string, cause?: unknown): void {
+    const { type } = this.options;
+    if (PROMISES.includes(name)) throw new ActivityOptionError(`\`${name}\` of ${type}`, [why], { cause });
+    this.leftOut.set(name, why);
+    this.notes.push(`The option \`${name}\` of ${type} is left out: ${why}.`);
+  }
+}
+
+/** What the request says, where the options say nothing. */
+export function withDefaults(
+  options: Readonly<CheckedActivityOptions>,
+  { batchId, idempotencyKey }: Pick<CheckedActivityOptions, 'batchId' | 'idempotencyKey'>,
+): Readonly<CheckedActivityOptions> {
+  if (batchId === undefined && idempotencyKey === undefined) return options;
+  return {
+    ...options,
+    batchId: options.batchId === undefined ? batchId : options.batchId,
+    idempotencyKey: options.idempotencyKey === undefined ? idempotencyKey : options.idempotencyKey,
+  };
 }
 
 /** An option that does not answer in time must not keep the call waiting. */
-async function answerOf(answer: unknown, withinMs: number): Promise<unknown> {
-  if (!isPromise(answer)) return answer;
+async function inTime(answer: PromiseLike<unknown>, withinMs: number): Promise<unknown> {
   const late = Symbol('late');
   const value = await withinTime(answer, withinMs, late);
   if (value === late) throw new Error(`it did not answer within ${withinMs} ms`);
   return value;
-}
-
-function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value;
 }
 
 function valueOf(name: OptionName, value: unknown): unknown {

@@ -31,21 +31,42 @@ export function requestAround(): (PlainCall & { context: ExecutionContext }) | u
 }
 
 /**
- * A method that is not the handler of the request: a service that a handler calls, an event listener, a cron run.
- * @param kind which framework calls methods such as this one: see `frameworkCallOf`.
+ * The calls of a method that is not the handler of the request: a service that a handler calls, an event listener, a cron
+ * run.
  */
-export function plainCall(where: string, kind: string | undefined): PlainCall {
-  const around = requestAround();
-  // So it has with a cron job inside of a request or an activity; an event listener is called there by its emitter.
-  if (kind === undefined || TOLD_BY_CONTEXT.has(kind) || (kind === 'schedule' && (around || ambientActivity()))) {
-    return around ?? { origin: { ...NO_ORIGIN, label: where } };
+export class PlainCalls {
+  /** By the framework that makes them. */
+  readonly #kinds: FrameworkKinds;
+  /** One without anything around it says no more than that. */
+  readonly #alone: PlainCall;
+
+  constructor(
+    private readonly where: string,
+    key: string | symbol,
+  ) {
+    this.#kinds = new FrameworkKinds(key);
+    this.#alone = { origin: { ...NO_ORIGIN, label: where } };
   }
-  const { requestId, traceparent } = around?.origin ?? NO_ORIGIN;
-  return { ...around, origin: { kind, label: where, requestId, traceparent } };
+
+  /** Which framework calls the method of the instance: see `frameworkCallOf`. */
+  kindOf(instance: object): string | undefined {
+    return this.#kinds.of(instance);
+  }
+
+  of(instance: object): PlainCall {
+    const kind = this.kindOf(instance);
+    const around = requestAround();
+    // So it has with a cron job inside of a request or an activity; an event listener is called there by its emitter.
+    if (kind === undefined || TOLD_BY_CONTEXT.has(kind) || (kind === 'schedule' && (around || ambientActivity()))) {
+      return around ?? this.#alone;
+    }
+    const { requestId, traceparent } = around?.origin ?? NO_ORIGIN;
+    return { ...around, origin: { kind, label: this.where, requestId, traceparent } };
+  }
 }
 
 /** `frameworkCallOf` for each class whose instances have the method. */
-export class FrameworkKinds {
+class FrameworkKinds {
   readonly #known = new WeakMap<object, { kind: string | undefined }>();
 
   constructor(private readonly key: string | symbol) {}

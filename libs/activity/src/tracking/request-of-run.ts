@@ -2,7 +2,7 @@ import type { ActivitySettings } from '../config/activity-module.options.js';
 import type { CheckedActivityOptions } from '../config/activity.options.js';
 import type { RunRequest } from '../execution/run-request.js';
 import { refuseKeyOfNobody } from './key-owner.js';
-import { optionsOfCall } from './options-of-call.js';
+import { optionsOfCall, withDefaults } from './options-of-call.js';
 import { requestAround } from './plain-call.js';
 
 /**
@@ -13,17 +13,15 @@ export async function requestOfRun(options: CheckedActivityOptions, settings: Ac
   const around = requestAround();
   if (!around) return { options };
   const { context, request, origin, batchId } = around;
-  const fixed = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const {
     options: found,
     notes,
     leftOut,
   } = await optionsOfCall(
-    { type: options.type, fixed, asked: [] },
+    { fixed: options, asked: [] },
     { args: [], className: context.getClass().name, methodName: context.getHandler().name, request, context },
     settings,
   );
   refuseKeyOfNobody(found, leftOut);
-  if (batchId !== undefined && found.batchId === undefined) found.batchId = batchId;
-  return { options: found, notes, origin };
+  return { options: withDefaults(found, { batchId }), notes, origin };
 }

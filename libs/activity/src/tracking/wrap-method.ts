@@ -1,30 +1,23 @@
 import { Logger } from '@nestjs/common';
 import { isObservable, type Observable } from 'rxjs';
 import 'reflect-metadata';
-import type { ActivitySettings } from '../config/activity-module.options.js';
 import type { ReturnShape, TrackedActivityOptions } from '../config/activity.options.js';
-import type { ActivityRunner } from '../execution/activity-runner.js';
 import type { ActivityContext } from '../execution/activity-context.js';
 import { withinActivity } from '../execution/ambient-activity.js';
 import { FollowedIterator } from '../execution/follow-iterator.js';
 import { observeRun } from '../execution/observe-run.js';
-import type { JoinedRun } from '../execution/joined-run.js';
 import type { RunRequest } from '../execution/run-request.js';
 import type { RunningActivity } from '../execution/running-activity.js';
 import { untrackedActivity } from '../execution/untracked-activity.js';
 import { ActivityOptionError } from '../model/errors.js';
-import { nameActivity, nameJoined } from './answer-headers.js';
-import { askedOf } from './asked-of-call.js';
-import { ticketFor, type CallTicket } from './call-ticket.js';
-import { cancelWithClient } from './client-disconnect.js';
-import type { HttpExchange } from './http-exchange.js';
+import { isPromise, type MaybePromise } from '../model/maybe-promise.js';
+import { ticketFor } from './call-ticket.js';
 import { runnerOf } from './injected-runner.js';
-import { refuseKeyOfNobody } from './key-owner.js';
 import { shapeOf } from './method-shape.js';
-import { optionsOfCall, prepareOptions, type PreparedOptions } from './options-of-call.js';
-import { FrameworkKinds, plainCall, type PlainCall } from './plain-call.js';
+import { prepareOptions, type PreparedOptions } from './options-of-call.js';
+import { PlainCalls } from './plain-call.js';
+import { RequestOfCall } from './request-of-call.js';
 import { activityParametersOf } from './tracked-methods.js';
-import { isWrittenByHand } from './written-by-hand.js';
 import { warnUntracked } from './untracked-calls.js';
 
 export interface MethodToWrap {
@@ -42,66 +35,19 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
   const shape = options.returns ?? shapeOf(prototype, key, original);
   refuseJoinOfStream(where, shape, prepared);
   const places = activityParametersOf(prototype, key);
-  const kinds = new FrameworkKinds(key);
-  const [className, methodName] = [prototype.constructor.name, String(key)];
-
+  const plainCalls = new PlainCalls(where, key);
+  const requests = new RequestOfCall({ prototype, key, prepared, onDisconnect: options.onDisconnect });
   const filled = (args: unknown[], activity: ActivityContext): unknown[] => {
     if (places.length === 0) return args;
     const all = [...args];
     for (const place of places) all[place] = activity;
     return all;
   };
-  const attend = (activity: RunningActivity, exchange: HttpExchange, settings: ActivitySettings): void => {
-    nameActivity(activity, exchange);
-    // From the start, since a client may leave before there is anything to read.
-    activity.onRelease(exchange.whenOver(() => undefined));
-    if ((options.onDisconnect ?? settings.onDisconnect) === 'cancel') cancelWithClient(activity, exchange);
-  };
-  const request = async (
-    runner: ActivityRunner,
-    call: { instance: object; args: unknown[]; ticket: CallTicket | PlainCall },
-  ): Promise<RunRequest> => {
-    const { instance, args, ticket } = call;
-    const {
-      options: found,
-      notes,
-      leftOut,
-    } = await optionsOfCall(
-      prepared,
-      { instance, args, className, methodName, request: ticket.request, context: ticket.context },
-      runner.settings,
-    );
-    if (ticket.batchId !== undefined && found.batchId === undefined) found.batchId = ticket.batchId;
-    if (ticket.onceKey !== undefined && found.idempotencyKey === undefined) found.idempotencyKey = ticket.onceKey;
-    refuseKeyOfNobody(found, leftOut);
-    const { exchange, origin } = ticket;
-    const isOnce = typeof found.idempotencyKey === 'string';
-    return {
-      options: found,
-      notes,
-      answer: exchange,
-      onCreated: exchange && ((activity) => attend(activity, exchange, runner.settings)),
-      origin,
-      ...(isOnce
-        ? {
-            asked: askedOf({
-              context: ticket.context,
-              isHandler: exchange !== undefined || 'original' in ticket,
-              args,
-            }),
-          }
-        : {}),
-      ...(isOnce || found.exclusive ? { isShared: !isWrittenByHand(prototype, key) } : {}),
-      ...(exchange ? { onJoined: (joined: JoinedRun) => nameJoined(joined, exchange) } : {}),
-      onRefused: ticket.onRefused,
-    };
-  };
-
   let noticed = false;
   const notice = (instance: object, value: unknown): void => {
-    if (noticed || isThenable(value)) return;
+    if (noticed || isPromise(value)) return;
     noticed = true;
-    if (kinds.of(instance) === undefined) new Logger('Activity').warn(shapeWarning(where, value));
+    if (plainCalls.kindOf(instance) === undefined) new Logger('Activity').warn(shapeWarning(where, value));
   };
 
   const wrapper = function (this: unknown, ...args: unknown[]): unknown {
@@ -111,8 +57,8 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
       return original.apply(this, filled(args, untrackedActivity));
     }
     const instance = this as object;
-    const ticket = ticketFor(original) ?? plainCall(where, kinds.of(instance));
-    const asked = () => request(runner, { instance, args, ticket });
+    const ticket = ticketFor(original) ?? plainCalls.of(instance);
+    const asked = () => requests.of(runner, { instance, args, ticket });
     const body = (activity: ActivityContext) => {
       const value = original.apply(instance, filled(args, activity));
       if (shape === 'promise') notice(instance, value);
@@ -122,7 +68,7 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
     const work = (activity: RunningActivity) => body(places.length === 0 ? untrackedActivity : activity.context);
     const { responder } = ticket;
     // Nest awaits what a handler gives, so its shape need not be kept here.
-    if (responder) return asked().then((one) => responder.run(runner, one, body));
+    if (responder) return whenAsked(asked, (request) => responder.run(runner, request, body));
     switch (shape) {
       case 'observable':
         return observeRun(runner, asked, body as (activity: ActivityContext) => Observable<unknown>);
@@ -145,15 +91,21 @@ export function wrapMethod({ prototype, key, original, options, where }: MethodT
           }
         });
       default:
-        return asked().then((one) => runner.runWork(one, work));
+        return whenAsked(asked, (request) => runner.runWork(request, work));
     }
   };
   copyFace(original, wrapper);
   return wrapper;
 }
 
-function isThenable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'then' in value;
+/** Runs what a call asks for. What it asks for may be refused: its caller gets a promise all the same. */
+function whenAsked<T>(asked: () => MaybePromise<RunRequest>, run: (request: RunRequest) => Promise<T>): Promise<T> {
+  try {
+    const request = asked();
+    return isPromise(request) ? request.then(run) : run(request);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** What a caller gets is not what the method gave, which its declared type did not tell. */
