@@ -7,6 +7,7 @@ import {
   MESSAGE_COLUMNS,
   OWNER_COLUMNS,
 } from '../../libs/activity/src/storage/activity-entities.js';
+import { newActivityId } from '../../libs/activity/src/storage/activity-id.js';
 import { createDatabase } from '../../libs/activity/src/storage/create-database.js';
 import { ensureSchema } from '../../libs/activity/src/storage/migrate.js';
 import { activityMigrations } from '../../libs/activity/src/storage/migrations/activity-migrations.js';
@@ -22,6 +23,7 @@ const names = [
   'AddProgressDetails1795593780000',
   'AddCriticalSection1795593840000',
   'AddChores1795593900000',
+  'AddLeases1795593960000',
 ];
 let processes: BootProcesses;
 
@@ -68,11 +70,18 @@ describeEachDatabase('the schema', (database) => {
       migrations: activityMigrations('').slice(0, 1),
     }).initialize();
     await older.runMigrations();
+    const rows = Array.from({ length: 100 }, () => ({ id: newActivityId(new Date()) }));
+    for (const { id } of rows) {
+      await older.query(
+        'INSERT INTO activities (id, scope, type, status, cancellable, metadata, created_at, updated_at, owner_id, fence) ' +
+          `VALUES ('${id}', 'default', 'image.pull', 'running', true, '{}', 1, 1, '${id}', 1)`,
+      );
+      await older.query(
+        'INSERT INTO activity_messages (activity_id, seq, at, level, text, source) ' +
+          `VALUES ('${id}', 1, 1, 'info', 'line 1', 'log')`,
+      );
+    }
     await older.destroy();
-    const before = await openStore(options, { migrations: 'off' });
-    const rows = await Promise.all(Array.from({ length: 100 }, () => before.run()));
-    await Promise.all(rows.map(({ id }) => before.store.append(before.line(id, 1))));
-    await closeStores();
 
     await expect(unopenedStore(options, { migrations: 'check' }).store.open()).rejects.toMatchObject({
       code: 'ACTIVITY_MIGRATIONS_PENDING',

@@ -33,6 +33,7 @@ import { ActivityRunner } from './execution/activity-runner.js';
 import { CONCURRENCY_LIMITER, type ConcurrencyLimiter } from './execution/concurrency-limiter.js';
 import { InProcessLimiter } from './execution/in-process-limiter.js';
 import { ActivityModuleDuplicateError } from './model/errors.js';
+import { LeaseKeeper } from './recovery/lease-keeper.js';
 import { RetentionTimer } from './recovery/retention-timer.js';
 import { endRunningActivities } from './recovery/shutdown.js';
 import type { ActivityStore } from './storage/activity-store.js';
@@ -65,6 +66,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     @Inject(ActivityEvents) private readonly events: ActivityEvents,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(LeaseKeeper) private readonly lease: LeaseKeeper,
     @Inject(RetentionTimer) private readonly retention: RetentionTimer,
     @Inject(ActivityAddresses) addresses: ActivityAddresses,
     @Inject(ActivityResponses) private readonly responses: ActivityResponses,
@@ -80,6 +82,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     readyTrackedInstances(this.discovery, this.runner);
     this.readyResponses();
     await this.store.open();
+    this.lease.start();
     this.retention.start();
     const { captureLogs } = this.runner.settings;
     if (captureLogs) this.stopCapture = captureNestLogs(this.runner, captureLogs);
@@ -101,7 +104,9 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     this.stopTracking?.();
     this.stopCapture?.();
     await this.retention.stop();
+    // The lease is kept until the last write, and given back with the connection.
     await this.store.close(CLOSE_TIMEOUT_MS);
+    await this.lease.stop();
     this.events.close();
     this.bus.close();
   }
@@ -146,6 +151,12 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
       provide: ActivityAddresses,
       inject: [ApplicationConfig],
       useFactory: (config: ApplicationConfig) => new ActivityAddresses(config),
+    },
+    {
+      provide: LeaseKeeper,
+      inject: [ACTIVITY_SETTINGS, ACTIVITY_STORE, ActivityRunner],
+      useFactory: ({ lease }: ActivitySettings, store: ActivityStore, { running }: ActivityRunner) =>
+        new LeaseKeeper({ store, running, leaseMs: lease, logger }),
     },
     {
       provide: RetentionTimer,

@@ -56,6 +56,11 @@ export interface ActivityModuleOptions {
   progressInterval?: Duration;
   /** How long running work may go on when the application stops. Default 10 s. */
   shutdownGrace?: Duration;
+  /**
+   * How long this process is believed to live without a word from it; then other processes end its activities as
+   * `interrupted`. It renews it three times as often. The same in all processes on a database. Default 30 s.
+   */
+  lease?: Duration;
   /** Characters of one log line; the rest is cut with a mark. Default 8,192. */
   maxMessageLength?: number;
   /** Lines kept of one activity: the first half and the newest half. Default 10,000. */
@@ -97,6 +102,7 @@ export interface ActivitySettings {
   startTimeout: number;
   progressInterval: number;
   shutdownGrace: number;
+  lease: number;
   maxMessageLength: number;
   maxMessages: number;
   maxWaitingWrites: number;
@@ -104,6 +110,9 @@ export interface ActivitySettings {
   captureLogs: CaptureLogsOptions | false;
   retention: Retention | false;
 }
+
+/** A shorter one would be lost to a garbage collection. */
+const SHORTEST_LEASE_MS = 500;
 
 const schema = v.strictObject(
   {
@@ -132,6 +141,13 @@ const schema = v.strictObject(
     startTimeout: v.optional(duration, '2s'),
     progressInterval: v.optional(duration, '250ms'),
     shutdownGrace: v.optional(duration, '10s'),
+    lease: v.optional(
+      v.pipe(
+        duration,
+        v.check((leaseMs) => leaseMs >= SHORTEST_LEASE_MS, `must be at least ${SHORTEST_LEASE_MS} ms`),
+      ),
+      '30s',
+    ),
     maxMessageLength: v.optional(
       v.custom<number>(
         (value) => Number.isSafeInteger(value) && (value as number) >= 80 && (value as number) <= 65_536,

@@ -138,6 +138,11 @@ export class ActivityRecord implements OutputSink {
     return this.#log.maxMessageLength;
   }
 
+  /** As whom it writes. */
+  get owner(): Readonly<Ownership> {
+    return this.#owner;
+  }
+
   get status(): ActivityStatus {
     return this.#status;
   }

@@ -12,7 +12,7 @@ import {
 import type { Json, StoredError } from '../model/activity.js';
 import { errorLine, errorText, toStoredError } from '../model/stored-error.js';
 import { outcomeAfter, outcomeOf, type Completion, type Outcome, type OutcomeChoices } from '../model/outcome.js';
-import type { FinalStatus } from '../model/statuses.js';
+import { isFinalStatus, type ActivityStatus, type FinalStatus } from '../model/statuses.js';
 import type { CancelFact, CasResult } from '../storage/activity-store.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityRecord } from './activity-record.js';
@@ -78,6 +78,8 @@ export class RunningActivity {
   /** It has been told of, and waits for a critical section to end. */
   #heldBack: ActivityCancelledError | undefined;
   #forced = false;
+  /** Its row is not its own any more. */
+  #isLost = false;
   #ended = false;
 
   constructor(
@@ -239,7 +241,7 @@ export class RunningActivity {
       this.record.takeSources();
       this.record.message('warn', `The ${what} since; it may still be running.`, 'activity');
       void this.#abandonOnce(this.#settle({ status, reason }, {}));
-    }
+    } else if (this.#isLost) this.listener.abandoned(this);
     this.#abort.hooks.leave(cancellation);
     for (const tell of this.#forcedListeners.splice(0)) tell(cancellation);
     return this.#settlement;
@@ -256,6 +258,20 @@ export class RunningActivity {
     this.#settlement = Promise.resolve({ won: true });
     this.#abort.now(cancellation);
     this.listener.settled(this, { won: true });
+  }
+
+  /**
+   * The same while the body runs: it is aborted, also in the middle of a critical section, and may clean up.
+   * @param status  of the row; an active one is another process's now.
+   * @returns false when it had ended here before.
+   */
+  lose(status: ActivityStatus, fact: CancelFact | null): boolean {
+    if (this.settled) return false;
+    this.#isLost = true;
+    this.takeOver(isFinalStatus(status) ? status : 'interrupted', fact);
+    // Others have its key now.
+    for (const place of this.#placesUntilSettled.splice(0)) place.leave();
+    return true;
   }
 
   /**

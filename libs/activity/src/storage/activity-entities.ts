@@ -25,6 +25,7 @@ export const LENGTHS = {
   error_message: 1000,
   cancel_reason: 2000,
   owner_id: 64,
+  host: 255,
   message: 65_536,
 } as const;
 
@@ -104,6 +105,12 @@ export const OWNER_COLUMNS = {
   label: text(255),
   started_at: time,
   renewed_at: time,
+  host: orNull(text(LENGTHS.host)),
+  pid: { kind: 'integer', nullable: true },
+  expires_at: { ...time, default: 0 },
+  steady_since: { ...time, default: 0 },
+  sweeps: { kind: 'integer', default: 0 },
+  swept_at: orNull(time),
 } satisfies Record<string, Column>;
 
 export const CHORE_COLUMNS = {

@@ -41,6 +41,16 @@ export type ActivityIdentity = Pick<
   | 'createdAt'
 >;
 
+/** How a renewal has found the lease: as it was left; or gone, or with activities taken from this process meanwhile. */
+export type LeaseStanding = 'kept' | 'taken';
+
+/** An activity whose row is not its owner's any more: it has ended, or another process has it. */
+export interface LostActivity {
+  id: string;
+  status: ActivityStatus;
+  cancel: CancelFact | null;
+}
+
 /** A row as it is first written. */
 export interface NewActivity extends ActivityIdentity, Ownership {
   status: 'queued' | 'running';
@@ -187,10 +197,18 @@ export interface PruneResult {
 export interface ActivityStore {
   /** This process, as rows name it. */
   readonly ownerId: string;
-  /** Connects, brings the schema up (or checks it) and writes the owner's row. Repeated calls share one promise. */
+  /** Connects, brings the schema up (or checks it) and takes the lease. Repeated calls share one promise. */
   open(): Promise<void>;
-  /** Writes what is waiting (for at most `timeoutMs`), removes the owner's row, closes the connection. */
+  /** Writes what is waiting (for at most `timeoutMs`), gives the lease back, closes the connection. */
   close(timeoutMs: number): Promise<void>;
+  /**
+   * Says that this process lives: one statement, however much it runs. Not tried again for long: the next one comes soon.
+   * @returns `taken` when other processes have heard nothing for so long that they may have ended activities of this one;
+   *   the lease is its own again then, and `lostAmong` tells which.
+   */
+  renewLease(): Promise<LeaseStanding>;
+  /** Which of these others have ended or taken. A row that has not been written yet is not among them. */
+  lostAmong(owned: readonly (Ownership & { id: string })[]): Promise<LostActivity[]>;
 
   insert(activity: NewActivity): Promise<void>;
   /** `queued → running`. */

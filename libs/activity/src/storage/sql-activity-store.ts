@@ -19,6 +19,8 @@ import type {
   CancelFact,
   CancelResult,
   CasResult,
+  LeaseStanding,
+  LostActivity,
   MessageQuery,
   NewActivity,
   NewMessage,
@@ -32,6 +34,8 @@ import { writeCancelRequest, writeForcedEnd } from './cancel-request.js';
 import { claimChore } from './claim-chore.js';
 import { claimPlan } from './claim-plan.js';
 import type { Database } from './database.js';
+import { lostAmong } from './lost-activities.js';
+import { OwnerLease } from './owner-lease.js';
 import { recentDurations, type DurationsOf } from './recent-durations.js';
 import { toTextOrNull } from './sql-value.js';
 import { TrackerConnection, type StoreLogger } from './tracker-connection.js';
@@ -46,11 +50,15 @@ import {
   updateWrite,
 } from './storable-writes.js';
 
+/** Of a lease: how long one renewal tries again, so that it ends before the next one is due. */
+const RENEWAL_PATIENCE = 0.1;
 const GONE: CasResult = { won: false, status: null };
 
 /** Activities in the app's SQLite, PostgreSQL, MariaDB or MySQL database, on a connection of the tracker's own. */
 export class SqlActivityStore implements ActivityStore {
   readonly ownerId = uuid();
+  readonly #leaseMs: number;
+  readonly #lease: OwnerLease;
   readonly #connection: TrackerConnection;
   readonly #pipeline: WritePipeline;
 
@@ -59,7 +67,9 @@ export class SqlActivityStore implements ActivityStore {
    * @param logger  told once of an outage, of tables made again, and (debug) of idle connections that broke.
    */
   constructor(settings: ActivitySettings, appDataSource: () => DataSource | undefined, logger: StoreLogger) {
-    this.#connection = new TrackerConnection(settings, this.ownerId, { appDataSource, logger });
+    this.#leaseMs = settings.lease;
+    this.#lease = new OwnerLease(this.ownerId, settings.lease);
+    this.#connection = new TrackerConnection(settings, this.#lease, { appDataSource, logger });
     this.#pipeline = new WritePipeline({
       write: async (batch, retried) => (await this.#connection.whenOpen()).write(batch, retried),
       lockedAmong: async (ids) => (await this.#connection.whenOpen()).lockedAmong(ids),
@@ -76,6 +86,15 @@ export class SqlActivityStore implements ActivityStore {
   async close(timeoutMs: number): Promise<void> {
     await this.#pipeline.close(timeoutMs);
     await this.#connection.close();
+  }
+
+  renewLease(): Promise<LeaseStanding> {
+    const patienceMs = this.#leaseMs * RENEWAL_PATIENCE;
+    return this.#connection.attempt((database) => this.#lease.renew(database), { patienceMs });
+  }
+
+  lostAmong(owned: readonly (Ownership & { id: string })[]): Promise<LostActivity[]> {
+    return this.#connection.attempt(({ dataSource, entities }) => lostAmong(dataSource, entities, owned));
   }
 
   async insert(activity: NewActivity): Promise<void> {

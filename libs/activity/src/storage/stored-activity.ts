@@ -14,6 +14,7 @@ import type { ActivityRow, MessageRow, SummaryRow } from './activity-entities.js
 import { toNumber, toNumberOrNull, toTextOrNull } from './sql-value.js';
 import { parseStored } from './storable-json.js';
 import { stepsOf } from './storable-steps.js';
+import type { CANCEL_COLUMNS } from './write.js';
 
 /** A row as the model has it. */
 export function activityOf(row: ActivityRow): Activity {
@@ -104,7 +105,7 @@ function actorOf(id: unknown, name: unknown): Actor | null {
   return text === null ? null : { id: text, name: toTextOrNull(name) };
 }
 
-function cancelOf(row: SummaryRow): Activity['cancel'] {
+export function cancelOf(row: Pick<ActivityRow, (typeof CANCEL_COLUMNS)[number]>): Activity['cancel'] {
   const requestedAt = toDateOrNull(row.cancel_requested_at);
   return (
     requestedAt && {

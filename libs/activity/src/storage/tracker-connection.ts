@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { DataSource } from 'typeorm';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import { ActivityError } from '../model/activity-error.js';
@@ -8,6 +7,7 @@ import { createDatabase } from './create-database.js';
 import type { Database } from './database.js';
 import { isMissingTable } from './database-errors.js';
 import { ensureSchema } from './migrate.js';
+import type { OwnerLease } from './owner-lease.js';
 import { endsWithin, whileTransient } from './retry.js';
 
 /** How long a start of the application waits for a database that is busy or away. */
@@ -28,7 +28,7 @@ export class TrackerConnection {
   readonly #settings: ActivitySettings;
   readonly #appDataSource: () => DataSource | undefined;
   readonly #logger: StoreLogger;
-  readonly #ownerId: string;
+  readonly #lease: OwnerLease;
   readonly #closing = new AbortController();
   readonly #opened: Promise<Database>;
   #settleOpened!: { resolve: (database: Database) => void; reject: (error: unknown) => void };
@@ -37,11 +37,11 @@ export class TrackerConnection {
 
   constructor(
     settings: ActivitySettings,
-    ownerId: string,
+    lease: OwnerLease,
     { appDataSource, logger }: { appDataSource: () => DataSource | undefined; logger: StoreLogger },
   ) {
     this.#settings = settings;
-    this.#ownerId = ownerId;
+    this.#lease = lease;
     this.#appDataSource = appDataSource;
     this.#logger = logger;
     this.#opened = new Promise((resolve, reject) => (this.#settleOpened = { resolve, reject }));
@@ -66,16 +66,17 @@ export class TrackerConnection {
 
   /**
    * Does something that may be done again, while the database is busy, away, or without our tables.
+   * @param options.patienceMs  how long it tries again. Default 10 s.
    * @throws {ActivityStoreError} when it stays so, or refuses.
    */
-  async attempt<T>(work: (database: Database) => Promise<T>): Promise<T> {
+  async attempt<T>(
+    work: (database: Database) => Promise<T>,
+    { patienceMs = STATEMENT_PATIENCE_MS }: { patienceMs?: number } = {},
+  ): Promise<T> {
     const database = await this.whenOpen();
     for (let remakes = 0; ;) {
       try {
-        return await whileTransient(() => work(database), {
-          patienceMs: STATEMENT_PATIENCE_MS,
-          signal: this.#closing.signal,
-        });
+        return await whileTransient(() => work(database), { patienceMs, signal: this.#closing.signal });
       } catch (error) {
         if (ActivityError.is(error)) throw error;
         if (isMissingTable(error) && ++remakes <= MAX_REMAKES && (await this.remakeTables())) continue;
@@ -94,7 +95,7 @@ export class TrackerConnection {
     return true;
   }
 
-  /** Removes the owner's row and disconnects; a database that does not answer is not waited for. */
+  /** Gives the lease back and disconnects; a database that does not answer is not waited for. */
   async close(): Promise<void> {
     this.#closing.abort();
     this.#settleOpened.reject(closed());
@@ -103,9 +104,9 @@ export class TrackerConnection {
     if (!(await endsWithin(this.#opening, CLOSE_PATIENCE_MS))) return;
     const database = await this.#opened.catch(() => undefined);
     if (!database) return;
-    const removal = whileTransient(() => this.#removeOwner(database), { patienceMs: CLOSE_PATIENCE_MS });
-    const isRemoved = await endsWithin(removal, CLOSE_PATIENCE_MS);
-    if (!isRemoved) this.#logger.debug("The database does not answer: the owner's row is left behind.");
+    const release = whileTransient(() => this.#lease.release(database), { patienceMs: CLOSE_PATIENCE_MS });
+    const isReleased = await endsWithin(release, CLOSE_PATIENCE_MS);
+    if (!isReleased) this.#logger.debug("The database does not answer: the owner's row is left behind.");
     await endsWithin(database.close(), CLOSE_PATIENCE_MS);
   }
 
@@ -117,7 +118,7 @@ export class TrackerConnection {
     try {
       await whileTransient(() => database.open(), retry);
       await whileTransient(() => ensureSchema(database, this.#settings.migrations), retry);
-      await whileTransient(() => this.#writeOwner(database), retry);
+      await whileTransient(() => this.#lease.register(database), retry);
       if (this.#closing.signal.aborted) throw closed();
       return database;
     } catch (error) {
@@ -146,31 +147,11 @@ export class TrackerConnection {
     const retry = { patienceMs: Infinity, signal: this.#closing.signal };
     const made = await whileTransient(() => ensureSchema(database, 'run'), retry);
     if (made.length === 0) return;
-    await whileTransient(() => this.#writeOwner(database), retry);
+    await whileTransient(() => this.#lease.register(database), retry);
     this.#logger.warn(
       'The activity tables were gone, with all that was in them, and have been made again. An app that drops its ' +
         'schema (`synchronize(true)`, `dropSchema`) drops them too: give the tracker a `connection` of its own to keep them.',
     );
-  }
-
-  async #writeOwner({ dataSource, entities }: Database): Promise<void> {
-    const now = Date.now();
-    await dataSource
-      .createQueryBuilder()
-      .insert()
-      .into(entities.owner)
-      .values({ id: this.#ownerId, label: `${hostname()}:${process.pid}`, started_at: now, renewed_at: now })
-      .orIgnore()
-      .execute();
-  }
-
-  async #removeOwner({ dataSource, entities }: Database): Promise<void> {
-    await dataSource
-      .createQueryBuilder()
-      .delete()
-      .from(entities.owner)
-      .where('id = :id', { id: this.#ownerId })
-      .execute();
   }
 }
 

@@ -1,5 +1,6 @@
 import type { MigrationInterface } from 'typeorm';
 import { addCriticalSection } from './add-critical-section.js';
+import { addLeases } from './add-leases.js';
 import { createActivityKeys } from './create-activity-keys.js';
 import { addProgressDetails } from './add-progress-details.js';
 import { addChores } from './add-chores.js';
@@ -15,6 +16,7 @@ export function activityMigrations(prefix: string): (new () => MigrationInterfac
     addProgressDetails(prefix),
     addCriticalSection(prefix),
     addChores(prefix),
+    addLeases(prefix),
   ];
 }
 
