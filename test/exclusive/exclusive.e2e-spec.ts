@@ -1,17 +1,10 @@
 import type { ActivityService } from 'nestjs-activity';
 import { describeEachDatabase } from '../support/databases.js';
 import { deferred } from '../support/deferred.js';
+import { failureOf } from '../support/failure-of.js';
 import { closeApps, trackedApp } from '../support/tracked-app.js';
 
 afterEach(closeApps);
-
-const failureOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => {
-      throw new Error('it did not fail');
-    },
-    (error: unknown) => error,
-  );
 
 describeEachDatabase('an exclusive key', (database) => {
   async function twoApps(activity = {}) {

@@ -5,17 +5,10 @@ import { APP_FILTER } from '@nestjs/core';
 import request from 'supertest';
 import { describeEachDatabase } from '../support/databases.js';
 import { deferred, type Deferred } from '../support/deferred.js';
+import { failureOf } from '../support/failure-of.js';
 import { closeApps, trackedApp, type HttpKind } from '../support/tracked-app.js';
 
 afterEach(closeApps);
-
-const failureOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => {
-      throw new Error('it did not fail');
-    },
-    (error: unknown) => error,
-  );
 
 describeEachDatabase('an idempotency key', (database) => {
   async function twoApps() {

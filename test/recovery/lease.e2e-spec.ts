@@ -98,9 +98,14 @@ describeEachDatabase('the lease of a process', (database) => {
     await owners.query('UPDATE activities SET fence = 2 WHERE id = ?', [taken.id]);
     const lost = await store.lostAmong([running, queued, ended, taken, unwritten]);
     expect(lost.toSorted((a, b) => a.id.localeCompare(b.id))).toEqual([
-      { id: queued.id, status: 'cancelled', cancel: { requestedAt, by: { id: 'ada', name: null }, reason: 'no more' } },
-      { id: ended.id, status: 'interrupted', cancel: null },
-      { id: taken.id, status: 'running', cancel: null },
+      {
+        id: queued.id,
+        status: 'cancelled',
+        reason: 'user',
+        cancel: { requestedAt, by: { id: 'ada', name: null }, reason: 'no more' },
+      },
+      { id: ended.id, status: 'interrupted', reason: 'owner_lost', cancel: null },
+      { id: taken.id, status: 'running', reason: null, cancel: null },
     ]);
     const many = Array.from({ length: 2_500 }, () => activity());
     expect(await store.lostAmong([...many, ended])).toMatchObject([{ id: ended.id }]);

@@ -32,6 +32,7 @@ import { ActivityEvents } from './execution/activity-events.js';
 import { ActivityRunner } from './execution/activity-runner.js';
 import { CONCURRENCY_LIMITER, type ConcurrencyLimiter } from './execution/concurrency-limiter.js';
 import { InProcessLimiter } from './execution/in-process-limiter.js';
+import { RemoteChanges } from './execution/remote-changes.js';
 import { ActivityModuleDuplicateError } from './model/errors.js';
 import { LeaseKeeper } from './recovery/lease-keeper.js';
 import { RetentionTimer } from './recovery/retention-timer.js';
@@ -68,6 +69,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(LeaseKeeper) private readonly lease: LeaseKeeper,
     @Inject(RetentionTimer) private readonly retention: RetentionTimer,
+    @Inject(RemoteChanges) private readonly remoteChanges: RemoteChanges,
     @Inject(ActivityAddresses) addresses: ActivityAddresses,
     @Inject(ActivityResponses) private readonly responses: ActivityResponses,
   ) {
@@ -84,6 +86,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     await this.store.open();
     this.lease.start();
     this.retention.start();
+    this.remoteChanges.start();
     const { captureLogs } = this.runner.settings;
     if (captureLogs) this.stopCapture = captureNestLogs(this.runner, captureLogs);
   }
@@ -104,6 +107,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     this.stopTracking?.();
     this.stopCapture?.();
     await this.retention.stop();
+    this.remoteChanges.stop();
     // The lease is kept until the last write, and given back with the connection.
     await this.store.close(CLOSE_TIMEOUT_MS);
     await this.lease.stop();
@@ -157,6 +161,12 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
       inject: [ACTIVITY_SETTINGS, ACTIVITY_STORE, ActivityRunner],
       useFactory: ({ lease }: ActivitySettings, store: ActivityStore, { running }: ActivityRunner) =>
         new LeaseKeeper({ store, running, leaseMs: lease, logger }),
+    },
+    {
+      provide: RemoteChanges,
+      inject: [ActivityRunner, ACTIVITY_STORE, ACTIVITY_BUS],
+      useFactory: ({ running, settings }: ActivityRunner, store: ActivityStore, bus: ActivityBus) =>
+        new RemoteChanges({ running, store, bus, everyMs: settings.cancelPoll, logger }),
     },
     {
       provide: RetentionTimer,

@@ -54,6 +54,11 @@ export interface ActivityModuleOptions {
   startTimeout?: Duration;
   /** How often progress is written at most, per activity. Default 250 ms. */
   progressInterval?: Duration;
+  /**
+   * How often a process that runs something asks the database what other processes have asked of it, where no bus tells:
+   * so long a cancel from another process may take to be heard. Default 1 s.
+   */
+  cancelPoll?: Duration;
   /** How long running work may go on when the application stops. Default 10 s. */
   shutdownGrace?: Duration;
   /**
@@ -101,6 +106,7 @@ export interface ActivitySettings {
   onDisconnect: DisconnectPolicy;
   startTimeout: number;
   progressInterval: number;
+  cancelPoll: number;
   shutdownGrace: number;
   lease: number;
   maxMessageLength: number;
@@ -140,6 +146,7 @@ const schema = v.strictObject(
     onDisconnect: v.optional(oneOf(DISCONNECT_POLICIES), 'continue'),
     startTimeout: v.optional(duration, '2s'),
     progressInterval: v.optional(duration, '250ms'),
+    cancelPoll: v.optional(duration, '1s'),
     shutdownGrace: v.optional(duration, '10s'),
     lease: v.optional(
       v.pipe(

@@ -147,6 +147,11 @@ export class ActivityRecord implements OutputSink {
     return this.#status;
   }
 
+  /** Who has asked it to stop; null: nobody that is known here. */
+  get cancel(): CancelFact | null {
+    return this.#cancel;
+  }
+
   /** What changes while it runs, at this moment. */
   get state(): RecordState {
     return { status: this.#status, step: this.#step, progress: this.#progressAt(this.#now()) };

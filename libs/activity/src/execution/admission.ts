@@ -167,7 +167,7 @@ export class Admission {
     // Someone else was first. A row that is gone was deleted by hand: the work was asked for, so it runs.
     if (granted.status === null || !isFinalStatus(granted.status)) return;
     const row = await this.parts.store.get(activity.id).catch(() => null);
-    activity.takeOver(granted.status, row?.cancel ?? null);
+    activity.takeOver(row ?? { status: granted.status, reason: null, cancel: null });
   }
 }
 

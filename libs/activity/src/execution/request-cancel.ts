@@ -55,7 +55,7 @@ async function writeThenAbort(
       return { ...result, activity: await asItWaits(local, parts, result.activity) };
     }
     case 'cancelled':
-      if (local) local.takeOver('cancelled', fact);
+      if (local) local.takeOver(result.activity);
       else parts.bus.publish({ kind: 'settled', activityId: result.activity.id });
       return result;
     case 'settled':

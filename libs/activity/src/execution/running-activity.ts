@@ -3,21 +3,19 @@ import type { ActivityOptions } from '../config/activity.options.js';
 import {
   ActivityDeadlineError,
   ActivityForcedError,
-  ActivityOwnerLostError,
   ActivityParentCancelledError,
-  ActivityUserCancelledError,
   cancellationOf,
   type ActivityCancelledError,
 } from '../model/cancellation.js';
 import type { Json, StoredError } from '../model/activity.js';
 import { errorLine, errorText, toStoredError } from '../model/stored-error.js';
 import { outcomeAfter, outcomeOf, type Completion, type Outcome, type OutcomeChoices } from '../model/outcome.js';
-import { isFinalStatus, type ActivityStatus, type FinalStatus } from '../model/statuses.js';
-import type { CancelFact, CasResult } from '../storage/activity-store.js';
+import { isFinalStatus } from '../model/statuses.js';
+import type { CancelFact, CasResult, ForeignEnd, RequestReason } from '../storage/activity-store.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityRecord } from './activity-record.js';
 import { withinTime } from './bounded-wait.js';
-import { factOf, isAsked, levelOf } from './cancel-fact.js';
+import { cancellationAsked, cancellationOfEnd, factOf, isAsked, levelOf } from './cancel-fact.js';
 import { createActivityContext } from './create-activity-context.js';
 import { faithfulResult } from './kept-result.js';
 import { whenAborted } from './linked-signal.js';
@@ -78,8 +76,6 @@ export class RunningActivity {
   /** It has been told of, and waits for a critical section to end. */
   #heldBack: ActivityCancelledError | undefined;
   #forced = false;
-  /** Its row is not its own any more. */
-  #isLost = false;
   #ended = false;
 
   constructor(
@@ -216,10 +212,15 @@ export class RunningActivity {
     return !this.settled && this.#abort.request(cancellation);
   }
 
+  /** True once it is known here that somebody has asked it to stop. */
+  get isAsked(): boolean {
+    return this.record.cancel !== null;
+  }
+
   /** Aborts for a cancel that stands on the row (or will, with the settlement). */
-  cancel(fact: CancelFact): boolean {
+  cancel(fact: CancelFact, reason: RequestReason = 'user'): boolean {
     if (!this.settled && this.record.cancelling(fact)) this.listener.cancelling(this);
-    return this.abort(new ActivityUserCancelledError(this.id, fact));
+    return this.abort(cancellationAsked(this.id, fact, reason));
   }
 
   /**
@@ -240,37 +241,34 @@ export class RunningActivity {
       const what = this.#ending ? 'clean-up has not ended' : 'work has not stopped';
       this.record.takeSources();
       this.record.message('warn', `The ${what} since; it may still be running.`, 'activity');
-      void this.#abandonOnce(this.#settle({ status, reason }, {}));
-    } else if (this.#isLost) this.listener.abandoned(this);
+      void this.#settle({ status, reason }, {});
+    }
+    void this.#abandonOnce(this.#settlement!);
     this.#abort.hooks.leave(cancellation);
     for (const tell of this.#forcedListeners.splice(0)) tell(cancellation);
     return this.#settlement;
   }
 
-  /** The row was settled by someone else while the activity waited: takes that over, once, and writes nothing. */
-  takeOver(status: FinalStatus, fact: CancelFact | null): void {
-    if (this.settled) return;
-    const cancellation =
-      status === 'cancelled'
-        ? new ActivityUserCancelledError(this.id, fact ?? {})
-        : new ActivityOwnerLostError(this.id);
-    this.record.close({ status, reason: cancellation.abortReason }, fact);
+  /**
+   * The row was ended by someone else, or belongs to another process now: takes that over, once, and writes nothing. Work
+   * that runs is aborted, also in the middle of a critical section, and may clean up; one that was ended by force is left
+   * at once.
+   * @returns false when it had ended here before.
+   */
+  takeOver(end: ForeignEnd): boolean {
+    if (this.settled) return false;
+    const { status, reason, cancel } = end;
+    const cancellation = cancellationOfEnd(this.id, end);
+    const outcome: Outcome = isFinalStatus(status)
+      ? { status, reason }
+      : { status: 'interrupted', reason: 'owner_lost' };
+    this.record.close(outcome, cancel);
     this.#settlement = Promise.resolve({ won: true });
     this.#abort.now(cancellation);
     this.listener.settled(this, { won: true });
-  }
-
-  /**
-   * The same while the body runs: it is aborted, also in the middle of a critical section, and may clean up.
-   * @param status  of the row; an active one is another process's now.
-   * @returns false when it had ended here before.
-   */
-  lose(status: ActivityStatus, fact: CancelFact | null): boolean {
-    if (this.settled) return false;
-    this.#isLost = true;
-    this.takeOver(isFinalStatus(status) ? status : 'interrupted', fact);
     // Others have its key now.
     for (const place of this.#placesUntilSettled.splice(0)) place.leave();
+    if (reason === 'forced') void this.force();
     return true;
   }
 

@@ -18,7 +18,7 @@ export function supersedeElsewhere(
   newer: RunningActivity,
   { store, bus }: { store: ActivityStore; bus: ActivityBus },
 ): void {
-  store.requestCancel(id, { ...requestOf(newer), requestedAt: new Date() }).then(
+  store.requestCancel(id, { ...requestOf(newer), requestedAt: new Date() }, 'superseded').then(
     () => bus.publish({ kind: 'cancel', activityId: id }),
     () => undefined,
   );

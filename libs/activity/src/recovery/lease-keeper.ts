@@ -80,7 +80,7 @@ export class LeaseKeeper {
     for (const activity of running.all()) if (!activity.settled) owned.set(activity.id, activity);
     const lost = await store.lostAmong([...owned.values()].map(({ id, record }) => ({ id, ...record.owner })));
     let count = 0;
-    for (const { id, status, cancel } of lost) if (owned.get(id)?.lose(status, cancel)) count++;
+    for (const change of lost) if (owned.get(change.id)?.takeOver(change)) count++;
     if (count === 0) return;
     logger.warn(
       `Nothing was heard of this process for longer than its lease of ${leaseMs / 1_000} s, so it was taken to be dead: ` +

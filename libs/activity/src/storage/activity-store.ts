@@ -13,7 +13,7 @@ import type {
 import type { CheckedRetentionRule } from '../config/retention.options.js';
 import type { KeyClaim, KeyHolder } from './activity-keys.js';
 import type { WriteStats } from '../model/stats.js';
-import type { ActivityReason } from '../model/reasons.js';
+import type { AbortReason, ActivityReason } from '../model/reasons.js';
 import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
 import type { DurationsOf } from './recent-durations.js';
 
@@ -43,13 +43,6 @@ export type ActivityIdentity = Pick<
 
 /** How a renewal has found the lease: as it was left; or gone, or with activities taken from this process meanwhile. */
 export type LeaseStanding = 'kept' | 'taken';
-
-/** An activity whose row is not its owner's any more: it has ended, or another process has it. */
-export interface LostActivity {
-  id: string;
-  status: ActivityStatus;
-  cancel: CancelFact | null;
-}
 
 /** A row as it is first written. */
 export interface NewActivity extends ActivityIdentity, Ownership {
@@ -107,12 +100,23 @@ export interface Trim extends Ownership {
 /** Whether a compare-and-set was first. A loser learns the present status; null: the row is gone. */
 export type CasResult = { won: true } | { won: false; status: ActivityStatus | null };
 
+/** Who has asked decides what the row says: somebody, or a newer activity in its favour. */
+export type RequestReason = Extract<AbortReason, 'user' | 'superseded'>;
+
 export type CancelResult =
   /** `requested`: this call was first. `repeated`: one before it was. `cancelled`: it had been waiting, and has ended. */
   | { outcome: 'requested' | 'repeated' | 'cancelled'; activity: Activity }
   /** `settled`: too late. `refused`: not cancellable. */
   | { outcome: 'settled' | 'refused'; activity: Activity }
   | { outcome: 'unknown' };
+
+/** How a row stands that another process has changed. */
+export type ForeignEnd = Pick<Activity, 'status' | 'reason' | 'cancel'>;
+
+/** What others have done to an activity of this process. `reason` of one that is to stop: `superseded`, else null. */
+export interface ForeignChange extends ForeignEnd {
+  id: string;
+}
 
 /** Which activities; all that is given must hold, a list means any of it. Undefined is left out, null is IS NULL. */
 export interface ActivityFilter {
@@ -208,7 +212,7 @@ export interface ActivityStore {
    */
   renewLease(): Promise<LeaseStanding>;
   /** Which of these others have ended or taken. A row that has not been written yet is not among them. */
-  lostAmong(owned: readonly (Ownership & { id: string })[]): Promise<LostActivity[]>;
+  lostAmong(owned: readonly (Ownership & { id: string })[]): Promise<ForeignChange[]>;
 
   insert(activity: NewActivity): Promise<void>;
   /** `queued → running`. */
@@ -231,9 +235,11 @@ export interface ActivityStore {
   stats(): WriteStats;
 
   /** By anyone, not only by the owner: `queued → cancelled`, `running → cancelling`, with who, when and why. */
-  requestCancel(id: string, cancel: CancelFact): Promise<CancelResult>;
+  requestCancel(id: string, cancel: CancelFact, reason?: RequestReason): Promise<CancelResult>;
   /** By anyone: a running one that has been asked to stop is ended as `cancelled`, reason `forced`. False: it was not. */
   forceEnd(id: string, endedAt: Date): Promise<boolean>;
+  /** Which activities of this process somebody has asked to stop, and which of `ids` have ended. One statement. */
+  foreignChanges(ids: readonly string[]): Promise<ForeignChange[]>;
 
   /**
    * Takes keys for an activity and, where `activity` is given whole, writes its first row with them: all or nothing.

@@ -1,5 +1,5 @@
 import { ACTIVE_STATUSES } from '../model/statuses.js';
-import type { CancelFact } from './activity-store.js';
+import type { CancelFact, RequestReason } from './activity-store.js';
 import type { Database } from './database.js';
 import type { SqlValue } from './sql-value.js';
 import { statusList } from './tables.js';
@@ -9,16 +9,21 @@ import { CANCEL_COLUMNS } from './write.js';
 /**
  * `queued → cancelled`, `running → cancelling`, in one statement that any process may send. One that is being stopped for
  * another reason (its deadline, say) has no request yet, and takes this one.
+ * A reason other than `user` stands on the row at once, for its owner to hear.
  * `status` is set last: MariaDB reads the new value of a column that stands before.
  * @returns true when this was the first request.
  */
-export async function writeCancelRequest(database: Database, id: string, cancel: CancelFact): Promise<boolean> {
+export async function writeCancelRequest(
+  database: Database,
+  id: string,
+  { cancel, reason }: { cancel: CancelFact; reason: RequestReason },
+): Promise<boolean> {
   const at = cancel.requestedAt.getTime();
   const waits = `status = 'queued'`;
   const sql =
     `UPDATE ${database.tables.activities} SET ` +
     CANCEL_COLUMNS.map((column) => `${column} = ?`).join(', ') +
-    `, reason = CASE WHEN ${waits} THEN 'user' ELSE reason END` +
+    (reason === 'user' ? `, reason = CASE WHEN ${waits} THEN 'user' ELSE reason END` : `, reason = '${reason}'`) +
     `, ended_at = CASE WHEN ${waits} THEN ${database.greatest}(?, created_at) ELSE ended_at END` +
     `, updated_at = ${database.greatest}(?, updated_at), version = version + 1` +
     `, status = CASE WHEN ${waits} THEN 'cancelled' ELSE 'cancelling' END` +

@@ -19,14 +19,15 @@ import type {
   CancelFact,
   CancelResult,
   CasResult,
+  ForeignChange,
   LeaseStanding,
-  LostActivity,
   MessageQuery,
   NewActivity,
   NewMessage,
   Ownership,
   PruneRequest,
   PruneResult,
+  RequestReason,
   Settlement,
   Trim,
 } from './activity-store.js';
@@ -34,6 +35,7 @@ import { writeCancelRequest, writeForcedEnd } from './cancel-request.js';
 import { claimChore } from './claim-chore.js';
 import { claimPlan } from './claim-plan.js';
 import type { Database } from './database.js';
+import { readForeignChanges } from './foreign-changes.js';
 import { lostAmong } from './lost-activities.js';
 import { OwnerLease } from './owner-lease.js';
 import { recentDurations, type DurationsOf } from './recent-durations.js';
@@ -93,7 +95,7 @@ export class SqlActivityStore implements ActivityStore {
     return this.#connection.attempt((database) => this.#lease.renew(database), { patienceMs });
   }
 
-  lostAmong(owned: readonly (Ownership & { id: string })[]): Promise<LostActivity[]> {
+  lostAmong(owned: readonly (Ownership & { id: string })[]): Promise<ForeignChange[]> {
     return this.#connection.attempt(({ dataSource, entities }) => lostAmong(dataSource, entities, owned));
   }
 
@@ -148,13 +150,13 @@ export class SqlActivityStore implements ActivityStore {
     return this.#pipeline.stats();
   }
 
-  async requestCancel(id: string, cancel: CancelFact): Promise<CancelResult> {
+  async requestCancel(id: string, cancel: CancelFact, reason: RequestReason = 'user'): Promise<CancelResult> {
     const stored = storedId(id);
     if (stored === null) return { outcome: 'unknown' };
     let attempts = 0;
     const changed = await this.#connection.attempt((database) => {
       attempts++;
-      return writeCancelRequest(database, stored, cancel);
+      return writeCancelRequest(database, stored, { cancel, reason });
     });
     const activity = await this.get(stored);
     if (!activity) return { outcome: 'unknown' };
@@ -168,6 +170,11 @@ export class SqlActivityStore implements ActivityStore {
   async forceEnd(id: string, endedAt: Date): Promise<boolean> {
     const stored = storedId(id);
     return stored !== null && (await this.#connection.attempt((database) => writeForcedEnd(database, stored, endedAt)));
+  }
+
+  foreignChanges(ids: readonly string[]): Promise<ForeignChange[]> {
+    const of = { ownerId: this.ownerId, ids: ids.map(storedId).filter((id) => id !== null) };
+    return this.#connection.attempt(({ dataSource, entities }) => readForeignChanges(dataSource, entities, of));
   }
 
   async claim(

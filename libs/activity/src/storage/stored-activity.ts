@@ -11,10 +11,11 @@ import type {
 import type { ActivityReason } from '../model/reasons.js';
 import { isFinalStatus, type ActivityStatus } from '../model/statuses.js';
 import type { ActivityRow, MessageRow, SummaryRow } from './activity-entities.js';
+import type { ForeignChange } from './activity-store.js';
 import { toNumber, toNumberOrNull, toTextOrNull } from './sql-value.js';
 import { parseStored } from './storable-json.js';
 import { stepsOf } from './storable-steps.js';
-import type { CANCEL_COLUMNS } from './write.js';
+import { CANCEL_COLUMNS } from './write.js';
 
 /** A row as the model has it. */
 export function activityOf(row: ActivityRow): Activity {
@@ -46,7 +47,8 @@ export function summaryOf(row: SummaryRow): ActivitySummary {
     batchId: toTextOrNull(row.batch_id),
     parentId: toTextOrNull(row.parent_id),
     status,
-    reason: row.reason as ActivityReason | null,
+    // Of one that is being stopped it is a word to its owner: what it ends with is not known yet.
+    reason: hasEnded ? (row.reason as ActivityReason | null) : null,
     cancellable: Boolean(Number(row.cancellable)),
     origin: {
       kind: toTextOrNull(row.origin_kind),
@@ -105,7 +107,20 @@ function actorOf(id: unknown, name: unknown): Actor | null {
   return text === null ? null : { id: text, name: toTextOrNull(name) };
 }
 
-export function cancelOf(row: Pick<ActivityRow, (typeof CANCEL_COLUMNS)[number]>): Activity['cancel'] {
+/** What of a row others may have changed. */
+export const FOREIGN_CHANGE_COLUMNS = ['id', 'status', 'reason', ...CANCEL_COLUMNS] as const;
+export type ForeignChangeRow = Pick<ActivityRow, (typeof FOREIGN_CHANGE_COLUMNS)[number]>;
+
+export function foreignChangeOf(row: ForeignChangeRow): ForeignChange {
+  return {
+    id: row.id as string,
+    status: row.status as ActivityStatus,
+    reason: row.reason as ActivityReason | null,
+    cancel: cancelOf(row),
+  };
+}
+
+function cancelOf(row: Pick<ActivityRow, (typeof CANCEL_COLUMNS)[number]>): Activity['cancel'] {
   const requestedAt = toDateOrNull(row.cancel_requested_at);
   return (
     requestedAt && {
