@@ -6,7 +6,8 @@ import {
 import type {
   ActivityStore,
   NewActivity,
-  NewMessage,
+  NewLine,
+  NewLines,
   Ownership,
   Settlement,
 } from '../../libs/activity/src/storage/activity-store.js';
@@ -20,7 +21,7 @@ export interface OpenStore {
   /** `warn: …`, `debug: …` */
   log: string[];
   activity(values?: Partial<NewActivity>): NewActivity;
-  line(activityId: string, seq: number, values?: Partial<NewMessage>): NewMessage;
+  line(activityId: string, seq: number, values?: Partial<NewLine & Ownership>): NewLines;
   end(id: string, values?: Partial<Settlement>): Settlement;
   /** Starts an activity, and ends it where `end` says so. */
   run(values?: Partial<NewActivity>, end?: Partial<Settlement>): Promise<NewActivity>;
@@ -77,16 +78,11 @@ export function rowsOf(store: ActivityStore) {
       ...values,
     };
   };
-  const line = (activityId: string, seq: number, values: Partial<NewMessage> = {}): NewMessage => ({
+  const line: OpenStore['line'] = (activityId, seq, { ownerId, fence, ...values } = {}) => ({
     activityId,
-    seq,
-    ...owner,
-    at: new Date(),
-    level: 'info',
-    text: `line ${seq}`,
-    source: 'log',
-    step: null,
-    ...values,
+    ownerId: ownerId ?? owner.ownerId,
+    fence: fence ?? owner.fence,
+    lines: [{ seq, at: new Date(), level: 'info', text: `line ${seq}`, source: 'log', step: null, ...values }],
   });
   const end = (id: string, values: Partial<Settlement> = {}): Settlement => ({
     id,

@@ -11,7 +11,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { createDatabase } from '../../libs/activity/src/storage/create-database.js';
 import type { Database } from '../../libs/activity/src/storage/database.js';
 import { ensureSchema } from '../../libs/activity/src/storage/migrate.js';
-import { insertWrite, messageWrite, settleWrite } from '../../libs/activity/src/storage/storable-writes.js';
+import { insertWrite, linesWrite, settleWrite } from '../../libs/activity/src/storage/storable-writes.js';
 import type { Write } from '../../libs/activity/src/storage/write.js';
 import { WritePipeline } from '../../libs/activity/src/storage/write-pipeline.js';
 import { describeEachDatabase } from '../support/databases.js';
@@ -101,7 +101,7 @@ describeEachDatabase('the write pipeline', (under) => {
     const fresh = activity();
     const results = await Promise.all([
       writes.add(insertWrite(fresh.id, fresh)),
-      writes.add(messageWrite(id, line(id, 1))),
+      writes.add(linesWrite(id, line(id, 1))),
       writes.add(settleWrite(id, end(id, { status: 'failed', reason: 'error' }))),
     ]);
     expect(attempts).toBe(2);
@@ -121,8 +121,8 @@ describeEachDatabase('the write pipeline', (under) => {
     const results = await Promise.allSettled([
       ...good
         .slice(0, 10)
-        .flatMap(({ id, ...row }) => [write(insertWrite(id, { id, ...row })), write(messageWrite(id, line(id, 1)))]),
-      write(messageWrite(bad, line(bad, 1))),
+        .flatMap(({ id, ...row }) => [write(insertWrite(id, { id, ...row })), write(linesWrite(id, line(id, 1)))]),
+      write(linesWrite(bad, line(bad, 1))),
       ...good
         .slice(10)
         .flatMap(({ id, ...row }) => [write(insertWrite(id, { id, ...row })), write(settleWrite(id, end(id)))]),

@@ -358,7 +358,13 @@ describeEachDatabase('the store', (database) => {
       const { store, run, line, owner } = under;
       const { id } = await run();
       const cut = (fromSeq: number, toSeq: number) =>
-        store.trim({ activityId: id, ...owner, fromSeq, toSeq, marker: line(id, toSeq, { text: `cut to ${toSeq}` }) });
+        store.trim({
+          activityId: id,
+          ...owner,
+          fromSeq,
+          toSeq,
+          marker: line(id, toSeq, { text: `cut to ${toSeq}` }).lines[0]!,
+        });
       const append = (from: number, to: number) =>
         Array.from({ length: to - from + 1 }, (_, index) => store.append(line(id, from + index)));
       await Promise.all(append(1, 5));

@@ -600,10 +600,8 @@ export class ActivityRecord implements OutputSink {
     this.#madeOutbox = new LogOutbox({
       headEnd: this.#log.headEnd,
       memory: this.#parts.logMemory,
-      // By its names, as the first row: it is done for each line.
-      append: ({ seq, at, level, text, source, step }) =>
-        store.append({ activityId, ownerId, fence, seq, at, level, text, source, step }),
-      trim: (cut) => store.trim({ ...about, ...cut, marker: { ...cut.marker, ...about } }),
+      append: (lines) => store.append({ activityId, ownerId, fence, lines }),
+      trim: (cut) => store.trim({ ...about, ...cut }),
       takeSomeGathered: () => this.#gatherer?.takeSomeGathered() ?? false,
       onLost: (error) => this.#lose(error),
     });

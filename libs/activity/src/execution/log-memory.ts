@@ -49,13 +49,14 @@ export class LogMemory {
   }
 
   release(characters: number, lines = 1): void {
+    const wasFull = this.isFull;
     this.#all.lines -= lines;
     this.#all.characters -= characters;
-    for (const tell of this.#waiters) tell();
+    if (wasFull && !this.isFull) for (const tell of this.#waiters) tell();
   }
 
-  /** Calls `tell` whenever something was released, until the function given back is called. */
-  onRelease(tell: () => void): () => void {
+  /** Calls `tell` whenever there is room for all again, until the function given back is called. */
+  onRoom(tell: () => void): () => void {
     this.#waiters.add(tell);
     return () => void this.#waiters.delete(tell);
   }

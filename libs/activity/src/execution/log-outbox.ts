@@ -7,13 +7,15 @@ import { afterDelay } from './long-timeout.js';
 const WINDOW: Amount = { lines: 2_000, characters: 2_000_000 };
 /** Where the cap leaves lines out unwritten, the newest are written so often: most of them would be deleted at once. */
 const HURRIED_MS = 200;
+/** Lines that are handed over together: one promise for all of them, and half of a batch of the store's. */
+const AT_ONCE: Amount = { lines: 500, characters: 1_000_000 };
 
 export interface OutboxParts {
   /** Lines up to this `seq` are never left out. */
   headEnd: number;
   memory: LogMemory;
-  /** Hands a line to the store; resolves when it is durable. */
-  append: (line: LogLine) => Promise<unknown>;
+  /** Hands lines to the store; resolves when they are durable. */
+  append: (lines: readonly LogLine[]) => Promise<unknown>;
   trim: (cut: LogCut) => Promise<unknown>;
   /** Takes some of the lines that were gathered unread meanwhile. @returns whether there are more. */
   takeSomeGathered: () => boolean;
@@ -38,6 +40,7 @@ export class LogOutbox {
   /** Lines come faster than they are worth writing: the newest ones wait until this ends. */
   #stopHurry: (() => void) | undefined;
   #isClosed = false;
+  #isToHand = false;
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
@@ -59,7 +62,7 @@ export class LogOutbox {
     this.#parts.memory.take(line.text.length);
     (line.seq <= this.#parts.headEnd ? this.#head : this.#tail).push(line);
     if (cut) this.leaveOut(cut);
-    this.#hand(WINDOW);
+    this.#handSoon();
   }
 
   /** Undefined while there is room; else resolves when there is. Never rejects. */
@@ -68,7 +71,7 @@ export class LogOutbox {
     if (!this.#room) {
       let resolve!: () => void;
       const promise = new Promise<void>((settle) => (resolve = settle));
-      const stop = this.#parts.memory.onRelease(() => this.#tellRoom());
+      const stop = this.#parts.memory.onRoom(() => this.#tellRoom());
       this.#room = {
         promise,
         resolve: () => {
@@ -111,24 +114,50 @@ export class LogOutbox {
     if (isMoreGathered) this.#stopHurry = afterDelay(HURRIED_MS, () => this.#writeNewest());
   }
 
+  /** What is said in one go is handed over together. */
+  #handSoon(): void {
+    if (this.#isToHand) return;
+    this.#isToHand = true;
+    queueMicrotask(() => {
+      this.#isToHand = false;
+      this.#hand(WINDOW);
+    });
+  }
+
   #hand(window: Amount): void {
     while (this.#away.lines < window.lines && this.#away.characters < window.characters) {
-      let line = this.#head.shift();
-      if (!line) {
-        if (this.#stopHurry) return;
-        this.#handCut();
-        line = this.#tail.shift();
-      }
-      if (!line) return;
-      const characters = line.text.length;
-      this.#away.lines++;
-      this.#away.characters += characters;
-      const landed = (): void => this.#landed(characters);
-      this.#parts.append(line).then(landed, (error: unknown) => {
+      const lines = this.#take(window);
+      if (lines.length === 0) return;
+      const given: Amount = { lines: lines.length, characters: charactersOf(lines) };
+      this.#away.lines += given.lines;
+      this.#away.characters += given.characters;
+      const landed = (): void => this.#landed(given);
+      this.#parts.append(lines).then(landed, (error: unknown) => {
         this.#parts.onLost(error);
         landed();
       });
     }
+  }
+
+  /** The next lines in order, as many as are handed over together. A cut is handed over by the way. */
+  #take(window: Amount): LogLine[] {
+    const lines: LogLine[] = [];
+    const mostLines = Math.min(AT_ONCE.lines, window.lines - this.#away.lines);
+    const mostCharacters = Math.min(AT_ONCE.characters, window.characters - this.#away.characters);
+    for (let characters = 0; lines.length < mostLines && characters < mostCharacters;) {
+      let line = this.#head.shift();
+      if (!line) {
+        if (this.#stopHurry) break;
+        // It goes before the lines behind it, and after those before it.
+        if (this.#cut && lines.length > 0) break;
+        this.#handCut();
+        line = this.#tail.shift();
+      }
+      if (!line) break;
+      lines.push(line);
+      characters += line.text.length;
+    }
+    return lines;
   }
 
   #handCut(): void {
@@ -138,18 +167,19 @@ export class LogOutbox {
     this.#parts.trim(cut).catch((error: unknown) => this.#parts.onLost(error));
   }
 
-  #landed(characters: number): void {
-    this.#away.lines--;
+  #landed({ lines, characters }: Amount): void {
+    this.#away.lines -= lines;
     this.#away.characters -= characters;
-    this.#release(characters);
-    // In gulps: one line for each that has landed would make batches of one.
+    this.#release(characters, lines);
+    // In gulps: a few lines for each few that have landed would make small batches.
     if (this.#away.lines <= WINDOW.lines / 2 && this.#away.characters <= WINDOW.characters / 2) this.#hand(WINDOW);
   }
 
-  #release(characters: number): void {
-    this.#own.lines--;
+  #release(characters: number, lines = 1): void {
+    this.#own.lines -= lines;
     this.#own.characters -= characters;
-    this.#parts.memory.release(characters);
+    this.#parts.memory.release(characters, lines);
+    this.#tellRoom();
   }
 
   #tellRoom(): void {
@@ -158,4 +188,10 @@ export class LogOutbox {
     this.#room = undefined;
     resolve();
   }
+}
+
+function charactersOf(lines: readonly LogLine[]): number {
+  let characters = 0;
+  for (const { text } of lines) characters += text.length;
+  return characters;
 }

@@ -86,15 +86,20 @@ export interface Settlement extends Ownership {
   cancel?: CancelFact;
 }
 
-/** A line, written by the owner of its activity. */
-export type NewMessage = ActivityMessage & Ownership;
+export type NewLine = Omit<ActivityMessage, 'activityId'>;
+
+/** Lines of one activity, written by its owner, in the order of their `seq`. */
+export interface NewLines extends Ownership {
+  activityId: string;
+  lines: readonly NewLine[];
+}
 
 /** A range of the log that the cap leaves out; `marker` stands in its place, with the range's last `seq`. */
 export interface Trim extends Ownership {
   activityId: string;
   fromSeq: number;
   toSeq: number;
-  marker: NewMessage;
+  marker: NewLine;
 }
 
 /** Whether a compare-and-set was first. A loser learns the present status; null: the row is gone. */
@@ -221,7 +226,7 @@ export interface ActivityStore {
   update(id: string, owner: Ownership, changes: ActivityChanges): Promise<void>;
   /** `running → cancelling` by its owner, with who, when and why where somebody has asked for it. */
   markCancelling(id: string, owner: Ownership, cancel: CancelFact | null): Promise<void>;
-  append(message: NewMessage): Promise<void>;
+  append(lines: NewLines): Promise<void>;
   trim(range: Trim): Promise<void>;
   settle(settlement: Settlement): Promise<CasResult>;
   /**

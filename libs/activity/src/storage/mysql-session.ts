@@ -5,7 +5,7 @@ import { takeKeySql } from './key-sql.js';
 import type { SqlValue } from './sql-value.js';
 import { statusList, type Tables } from './tables.js';
 import { guard, setClause } from './update-sql.js';
-import { INSERT_COLUMNS, type MessageInsert, type MessageRange } from './write.js';
+import { INSERT_COLUMNS, type LinesInsert, type MessageRange } from './write.js';
 import type { RowUpdate, UpdateGroup } from './write-batch.js';
 import { standingOf, type Standing, type WriteSession } from './write-plan.js';
 
@@ -55,12 +55,14 @@ export class MysqlSession implements WriteSession {
     return new Set(rows.map(({ id }) => id));
   }
 
-  async insertMessages(messages: readonly MessageInsert[]): Promise<void> {
+  async insertMessages(messages: readonly LinesInsert[]): Promise<void> {
     const live = await this.#live(messages);
     await this.#insert(
       this.#tables.messages,
       Object.keys(MESSAGE_COLUMNS),
-      messages.filter((message) => live.has(keyOf(message))).map(({ values }) => values),
+      messages
+        .filter((insertion) => live.has(keyOf(insertion)))
+        .flatMap(({ activityId, lines }) => lines.map((line) => [activityId, ...line])),
     );
   }
 

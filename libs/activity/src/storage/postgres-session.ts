@@ -7,7 +7,7 @@ import type { SqlValue } from './sql-value.js';
 import type { PreparedStatements } from './prepared-statements.js';
 import { statusList, type Tables } from './tables.js';
 import { guard, setClause } from './update-sql.js';
-import { INSERT_COLUMNS, insertedPlaces, type MessageInsert, type MessageRange } from './write.js';
+import { INSERT_COLUMNS, insertedPlaces, type LinesInsert, type MessageRange } from './write.js';
 import type { UpdateGroup } from './write-batch.js';
 import { standingOf, type Standing, type WriteSession } from './write-plan.js';
 
@@ -29,6 +29,8 @@ const ARRAYS: Record<ColumnKind, string> = {
   truth: 'bool[]',
 };
 const OWNER_ARRAYS = ['uuid[]', 'text[]', 'int4[]'];
+const LINE_COLUMNS = ['seq', 'at', 'level', 'text', 'source', 'step'] as const;
+const LINE_ARRAYS = LINE_COLUMNS.map((column) => ARRAYS[MESSAGE_COLUMNS[column].kind]);
 const ACTIVE = statusList(ACTIVE_STATUSES);
 /**
  * One statement for each kind of write, whatever the number of rows: each column goes as one array, and `unnest` makes
@@ -84,25 +86,15 @@ export class PostgresSession implements WriteSession {
     return new Set(changed.map(({ id }) => id as string));
   }
 
-  async insertMessages(messages: readonly MessageInsert[]): Promise<void> {
-    const columns = Object.keys(MESSAGE_COLUMNS) as (keyof typeof MESSAGE_COLUMNS)[];
-    const arrays = columns.map((column) => arrayOf(MESSAGE_COLUMNS[column]));
-    const { owners, places } = distinctOwners(messages);
+  async insertMessages(messages: readonly LinesInsert[]): Promise<void> {
     // The key lock keeps a row that is deleted at this moment from leaving its lines behind.
     await this.#query(
-      `INSERT INTO ${this.tables.messages} (${names(columns)}) SELECT ${names(columns, 'm.')} ` +
-        `FROM ${unnest([...arrays, 'int8[]'])} AS m(${names(columns)}, place) JOIN (` +
-        `SELECT o.place FROM ${unnest(OWNER_ARRAYS, columns.length + 2)} WITH ORDINALITY AS o(id, owner_id, fence, place) ` +
+      `INSERT INTO ${this.tables.messages} (activity_id, ${names(LINE_COLUMNS)}) SELECT live.id, ${names(LINE_COLUMNS, 'm.')} ` +
+        `FROM ${unnest([...LINE_ARRAYS, 'int8[]'])} AS m(${names(LINE_COLUMNS)}, place) JOIN (` +
+        `SELECT o.id, o.place FROM ${unnest(OWNER_ARRAYS, LINE_COLUMNS.length + 2)} WITH ORDINALITY AS o(id, owner_id, fence, place) ` +
         `JOIN ${this.tables.activities} a ON a.id = o.id AND a.owner_id = o.owner_id AND a.fence = o.fence ` +
         `AND (a.status IN (${ACTIVE})) IS TRUE FOR KEY SHARE OF a) live ON live.place = m.place ON CONFLICT DO NOTHING`,
-      [
-        ...turned(
-          messages.map(({ values }) => values),
-          columns.length,
-        ),
-        places,
-        ...ownersOf(owners),
-      ],
+      [...lineColumns(messages), ...ownersOf(messages)],
     );
   }
 
@@ -134,17 +126,34 @@ export class PostgresSession implements WriteSession {
 
 type Owned = Pick<MessageRange, 'activityId' | 'ownerId' | 'fence'>;
 
-/** The owners that a batch of lines names, and for each line which of them (from 1, as ORDINALITY counts). */
-function distinctOwners(messages: readonly MessageInsert[]): { owners: Owned[]; places: number[] } {
-  const known = new Map<string, number>();
-  const owners: Owned[] = [];
-  const places = messages.map((message) => {
-    const key = `${message.activityId}:${message.fence}:${message.ownerId}`;
-    let place = known.get(key);
-    if (place === undefined) known.set(key, (place = owners.push(message)));
-    return place;
-  });
-  return { owners, places };
+/**
+ * Lines as columns, with the place of their activity. What has no characters that would have to be escaped is handed
+ * over as the text of an array, which the driver would make by looking at each character.
+ */
+function lineColumns(messages: readonly LinesInsert[]): unknown[] {
+  const seqs: number[] = [];
+  const times: number[] = [];
+  const levels: string[] = [];
+  const texts: string[] = [];
+  const sources: string[] = [];
+  const steps: (string | null)[] = [];
+  const places: number[] = [];
+  for (const [index, { lines }] of messages.entries()) {
+    for (const [seq, at, level, text, source, step] of lines) {
+      seqs.push(seq);
+      times.push(at);
+      levels.push(level);
+      texts.push(text);
+      sources.push(source);
+      steps.push(step);
+      places.push(index + 1);
+    }
+  }
+  return [plain(seqs), plain(times), plain(levels), texts, plain(sources), steps, plain(places)];
+}
+
+function plain(values: readonly (number | string)[]): string {
+  return `{${values.join(',')}}`;
 }
 
 function ownersOf(rows: readonly Owned[]): SqlValue[][] {

@@ -23,7 +23,7 @@ import type {
   LeaseStanding,
   MessageQuery,
   NewActivity,
-  NewMessage,
+  NewLines,
   Ownership,
   PruneRequest,
   PruneResult,
@@ -46,7 +46,7 @@ import {
   cancelWrite,
   grantWrite,
   insertWrite,
-  messageWrite,
+  linesWrite,
   settleWrite,
   trimWrite,
   updateWrite,
@@ -121,9 +121,9 @@ export class SqlActivityStore implements ActivityStore {
     if (stored !== null) await this.#pipeline.add(cancelWrite(stored, owner, cancel));
   }
 
-  async append(message: NewMessage): Promise<void> {
-    const stored = storedId(message.activityId);
-    if (stored !== null) await this.#pipeline.add(messageWrite(stored, message));
+  async append(lines: NewLines): Promise<void> {
+    const stored = storedId(lines.activityId);
+    if (stored !== null) await this.#pipeline.add(linesWrite(stored, lines));
   }
 
   async trim(range: Trim): Promise<void> {

@@ -5,7 +5,8 @@ import type {
   ActivityChanges,
   CancelFact,
   NewActivity,
-  NewMessage,
+  NewLine,
+  NewLines,
   Ownership,
   Settlement,
   Trim,
@@ -14,7 +15,7 @@ import type { SqlValue } from './sql-value.js';
 import { MAX_METADATA_BYTES, MAX_RESULT_BYTES, storableError, storableJson } from './storable-json.js';
 import { storableSteps } from './storable-steps.js';
 import { storableText, storableTextOrNull } from './storable-text.js';
-import type { CancelWrite, Changes, MessageInsert, StatusWrite, UpdateWrite, Write } from './write.js';
+import type { CancelWrite, Changes, LinesWrite, LineValues, StatusWrite, UpdateWrite, Write } from './write.js';
 
 /** In the order of `INSERT_COLUMNS`, with everything in it made storable. */
 export function insertWrite(id: string, activity: NewActivity): Extract<Write, { kind: 'insert' }> {
@@ -66,13 +67,18 @@ export function cancelWrite(id: string, owner: Ownership, cancel: CancelFact | n
   return { kind: 'cancel', id, owner, values, changes: [cancel?.requestedAt.getTime() ?? Date.now()] };
 }
 
-export function messageWrite(id: string, message: NewMessage): Write {
-  return { kind: 'message', id, message: messageInsert(id, message) };
+export function linesWrite(id: string, { ownerId, fence, lines }: NewLines): LinesWrite {
+  return { kind: 'lines', id, lines: { activityId: id, ownerId, fence, lines: lines.map(lineValues) } };
 }
 
 export function trimWrite(id: string, { fromSeq, toSeq, ownerId, fence, marker }: Trim): Write {
-  const range = { activityId: id, ownerId, fence, fromSeq, toSeq };
-  return { kind: 'trim', id, range, marker: messageInsert(id, marker) };
+  const owned = { activityId: id, ownerId, fence };
+  return {
+    kind: 'trim',
+    id,
+    range: { ...owned, fromSeq, toSeq },
+    marker: { ...owned, lines: [lineValues(marker)] },
+  };
 }
 
 /**
@@ -158,22 +164,15 @@ function changedValues(at: number, changes: ActivityChanges): Changes {
   ];
 }
 
-function messageInsert(id: string, { ownerId, fence, seq, at, level, text, source, step }: NewMessage): MessageInsert {
-  return {
-    activityId: id,
-    ownerId,
-    fence,
+function lineValues({ seq, at, level, text, source, step }: NewLine): LineValues {
+  return [
     seq,
-    values: [
-      id,
-      seq,
-      at.getTime(),
-      level,
-      storableText(text, LENGTHS.message),
-      source,
-      storableTextOrNull(step, LENGTHS.step),
-    ],
-  };
+    at.getTime(),
+    level,
+    storableText(text, LENGTHS.message),
+    source,
+    storableTextOrNull(step, LENGTHS.step),
+  ];
 }
 
 function storedMetadata(metadata: JsonObject): string {

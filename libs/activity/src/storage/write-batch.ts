@@ -9,7 +9,8 @@ import {
   SETTLE_BODY_COLUMNS,
   SETTLE_COLUMNS,
   type Changes,
-  type MessageInsert,
+  type LinesInsert,
+  type LineValues,
   type MessageRange,
   type Write,
 } from './write.js';
@@ -42,9 +43,9 @@ export interface WriteBatch {
   inserts: (readonly SqlValue[])[];
   grants: UpdateGroup[];
   updates: UpdateGroup[];
-  messages: MessageInsert[];
+  messages: LinesInsert[];
   trims: MessageRange[];
-  markers: MessageInsert[];
+  markers: LinesInsert[];
   /** `running → cancelling`. */
   marks: UpdateGroup[];
   cancels: UpdateGroup[];
@@ -54,9 +55,9 @@ export interface WriteBatch {
 /** Sorts what waits into statements: one for each kind and set of columns, whatever the number of rows. */
 export function batchOf(writes: readonly Write[]): WriteBatch {
   const inserts: (readonly SqlValue[])[] = [];
-  const messages: MessageInsert[] = [];
+  const messages: LinesInsert[] = [];
   const trims: MessageRange[] = [];
-  const markers: MessageInsert[] = [];
+  const markers: LinesInsert[] = [];
   const grants = new UpdateGroups();
   const updates = new UpdateGroups();
   const marks = new UpdateGroups();
@@ -82,8 +83,8 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
         marks.add(write, { fixed, values: write.values }, { from: statusesBefore('cancelling') });
         break;
       }
-      case 'message':
-        messages.push(write.message);
+      case 'lines':
+        messages.push(write.lines);
         break;
       case 'trim':
         trims.push(write.range);
@@ -152,11 +153,17 @@ class UpdateGroups {
 function withoutTrimmed(batch: WriteBatch): WriteBatch {
   const { trims } = batch;
   if (trims.length === 0) return batch;
-  const isWithin = ({ activityId, seq }: MessageInsert, ranges: readonly MessageRange[]) =>
-    ranges.some((range) => range.activityId === activityId && seq >= range.fromSeq && seq <= range.toSeq);
+  const rest = (inserts: readonly LinesInsert[], rangesFor: (place: number) => readonly MessageRange[]) =>
+    inserts
+      .map((insert, place) => {
+        const ranges = rangesFor(place).filter(({ activityId }) => activityId === insert.activityId);
+        const isLeft = ([seq]: LineValues) => !ranges.some(({ fromSeq, toSeq }) => seq >= fromSeq && seq <= toSeq);
+        return ranges.length === 0 ? insert : { ...insert, lines: insert.lines.filter(isLeft) };
+      })
+      .filter(({ lines }) => lines.length > 0);
   return {
     ...batch,
-    messages: batch.messages.filter((message) => !isWithin(message, trims)),
-    markers: batch.markers.filter((marker, index) => !isWithin(marker, trims.slice(index + 1))),
+    messages: rest(batch.messages, () => trims),
+    markers: rest(batch.markers, (place) => trims.slice(place + 1)),
   };
 }

@@ -1,14 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import type { CasResult, NewMessage } from './activity-store.js';
+import type { CasResult, NewLines } from './activity-store.js';
 import type { WriteBatch } from './write-batch.js';
 import { WritePipeline, type PipelineParts } from './write-pipeline.js';
-import { grantWrite, insertWrite, messageWrite, settleWrite, updateWrite } from './storable-writes.js';
+import { grantWrite, insertWrite, linesWrite, settleWrite, updateWrite } from './storable-writes.js';
 
 const owner = { ownerId: 'o', fence: 1 };
 const id = '0198c0de-0000-7000-8000-000000000001';
 
-function line(seq: number): NewMessage {
-  return { activityId: id, ...owner, seq, at: new Date(), level: 'info', text: 'x', source: 'log', step: null };
+function lines(...seqs: number[]): NewLines {
+  const about = { at: new Date(), level: 'info', text: 'x', source: 'log', step: null } as const;
+  return { activityId: id, ...owner, lines: seqs.map((seq) => ({ seq, ...about })) };
 }
 
 function settle(of = id) {
@@ -62,11 +63,14 @@ describe('the write pipeline', () => {
   it('writes all that is asked for in one turn as one batch', async () => {
     const { pipeline, batches } = pipelineOver();
     const other = id.replace(/1$/, '2');
-    const writes = [insert(), insert(other), grantWrite(id, owner, new Date()), messageWrite(id, line(1)), settle(id)];
+    const writes = [insert(), insert(other), grantWrite(id, owner, new Date()), linesWrite(id, lines(1)), settle(id)];
     const results = await Promise.all(writes.map((write) => pipeline.add(write)));
     expect(results).toEqual([undefined, undefined, { won: true }, undefined, { won: true }]);
     expect(batches).toHaveLength(1);
-    expect(batches[0]).toMatchObject({ inserts: [{}, {}], messages: [{ seq: 1 }] });
+    expect(batches[0]).toMatchObject({
+      inserts: [[id], [other]].map(expect.arrayContaining),
+      messages: [{ lines: [[1, expect.any(Number), 'info', 'x', 'log', null]] }],
+    });
   });
 
   it('ends a batch where a write would overtake an earlier one of its activity', async () => {
@@ -74,7 +78,7 @@ describe('the write pipeline', () => {
     await Promise.all([
       pipeline.add(settle()),
       pipeline.update(updateWrite(id, owner, { step: 'late' })),
-      pipeline.add(messageWrite(id, line(2))),
+      pipeline.add(linesWrite(id, lines(2))),
       pipeline.add(settle()),
       pipeline.add(settle()),
     ]);
@@ -100,9 +104,9 @@ describe('the write pipeline', () => {
       // Away until it has been told.
       if (log.length === 0) throw new Error('Connection terminated unexpectedly');
     });
-    const lines = [1, 2, 3].map((seq) => pipeline.add(messageWrite(id, line(seq))));
+    const written = [1, 2, 3].map((seq) => pipeline.add(linesWrite(id, lines(seq))));
     expect(await pipeline.add(settle())).toEqual({ won: true });
-    await Promise.all(lines);
+    await Promise.all(written);
     expect(log).toEqual([
       'Activities cannot be written for now, and are kept until they can: Connection terminated unexpectedly',
       'Activities are written again.',
@@ -115,6 +119,6 @@ describe('the write pipeline', () => {
     });
     const [ended] = await Promise.allSettled([pipeline.add(settle()), pipeline.close(30)]);
     expect(ended).toMatchObject({ status: 'rejected', reason: { code: 'ACTIVITY_STORE_UNAVAILABLE' } });
-    await expect(pipeline.add(messageWrite(id, line(1)))).rejects.toThrow('nothing more is written');
+    await expect(pipeline.add(linesWrite(id, lines(1)))).rejects.toThrow('nothing more is written');
   });
 });

@@ -9,8 +9,8 @@ import { isLockTimeout, isMissingTable, isTransient } from './database-errors.js
 import { RecentWindow } from './recent-window.js';
 import { backoff, endsWithin } from './retry.js';
 import { batchOf } from './write-batch.js';
-import type { UpdateWrite, Write } from './write.js';
-import { WriteQueue, type QueuedWrite } from './write-queue.js';
+import type { LinesWrite, UpdateWrite, Write } from './write.js';
+import { queue, WriteQueue, type QueuedWrite } from './write-queue.js';
 import type { WriteOutcome } from './write-plan.js';
 
 /** Attempts before an outage is told: about a second. What is shorter is a lock of somebody. */
@@ -95,7 +95,7 @@ export class WritePipeline {
     return {
       ...this.#totals,
       waiting: { ...this.#queue.counts },
-      inFlight: this.#landing.length,
+      inFlight: rowsOf(this.#landing),
       heldBack: this.#queue.heldBack,
       batchSize: this.#batchSizes.figures(),
       flushMs: this.#flushTimes.figures(),
@@ -136,7 +136,7 @@ export class WritePipeline {
       try {
         const begun = performance.now();
         const outcome = await this.#parts.write(batchOf(batch.map(({ write }) => write)), retried);
-        this.#landed(batch.length, performance.now() - begun);
+        this.#landed(rowsOf(batch), performance.now() - begun);
         for (const queued of batch) queued.resolve(resultOf(queued.write, outcome));
         return;
       } catch (error) {
@@ -167,6 +167,8 @@ export class WritePipeline {
       const middle = batch.length >> 1;
       await this.#land(batch.slice(0, middle), retried);
       await this.#land(batch.slice(middle), retried);
+    } else if (first?.write.kind === 'lines' && first.rows > 1) {
+      await this.#landLinesApart(first, first.write, retried);
     } else if (first?.write.poorer) {
       this.#parts.logger.warn(
         `The database refused the ${first.write.kind} of activity ${first.write.id}, so less of it is stored: ${errorText(error)}`,
@@ -178,8 +180,22 @@ export class WritePipeline {
     }
   }
 
+  /** One of its lines is refused: the others are to be there all the same. */
+  async #landLinesApart(whole: QueuedWrite, write: LinesWrite, retried: boolean): Promise<void> {
+    const middle = whole.rows >> 1;
+    const { lines } = write.lines;
+    const halves = [lines.slice(0, middle), lines.slice(middle)].map((half) =>
+      queue({ ...write, lines: { ...write.lines, lines: half } }),
+    );
+    const done = Promise.allSettled(halves.map(({ promise }) => promise));
+    for (const half of halves) await this.#land([half], retried);
+    const refused = (await done).find((half) => half.status === 'rejected');
+    if (refused) whole.reject(refused.reason);
+    else whole.resolve(undefined);
+  }
+
   #refuse(batch: readonly QueuedWrite[], error: unknown): void {
-    this.#totals.refused += batch.length;
+    this.#totals.refused += rowsOf(batch);
     rejectAll(batch, refused(error));
   }
 
@@ -213,7 +229,7 @@ export class WritePipeline {
 
   get #isFull(): boolean {
     const { size, characters } = this.#queue;
-    return size + this.#landing.length >= this.#parts.maxWaitingWrites || characters >= MAX_WAITING_CHARACTERS;
+    return size + rowsOf(this.#landing) >= this.#parts.maxWaitingWrites || characters >= MAX_WAITING_CHARACTERS;
   }
 
   #leaveOut(): ActivityStoreError {
@@ -270,6 +286,12 @@ export class WritePipeline {
 function resultOf(write: Write, outcome: WriteOutcome): CasResult | undefined {
   if (write.kind === 'grant') return outcome.grants.get(write.id);
   return write.kind === 'settle' ? outcome.settlements.get(write.id) : undefined;
+}
+
+function rowsOf(batch: readonly QueuedWrite[]): number {
+  let rows = 0;
+  for (const queued of batch) rows += queued.rows;
+  return rows;
 }
 
 function rejectAll(batch: readonly QueuedWrite[], error: ActivityStoreError): void {

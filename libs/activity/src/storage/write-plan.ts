@@ -2,7 +2,7 @@ import type { ActivityStatus } from '../model/statuses.js';
 import type { KeyWrite } from './activity-keys.js';
 import type { CasResult } from './activity-store.js';
 import { toNumber, toNumberOrNull, type SqlValue } from './sql-value.js';
-import type { MessageInsert, MessageRange } from './write.js';
+import type { LinesInsert, MessageRange } from './write.js';
 import type { UpdateGroup, WriteBatch } from './write-batch.js';
 
 /** A row as it stands, to tell a loser why, and to know one's own write again. */
@@ -22,7 +22,7 @@ export interface WriteSession {
   /** @returns the ids whose status was changed; of a group without a change of status it may be empty. */
   updateActivities(group: UpdateGroup): MaybePromise<ReadonlySet<string>>;
   /** Only for activities that are there, active and their owner's; leaves alone a line that is there already. */
-  insertMessages(messages: readonly MessageInsert[]): MaybePromise<void>;
+  insertMessages(messages: readonly LinesInsert[]): MaybePromise<void>;
   deleteMessages(ranges: readonly MessageRange[]): MaybePromise<void>;
   standing(ids: readonly string[]): MaybePromise<ReadonlyMap<string, Standing>>;
   /** @returns whether this one has the key now. */

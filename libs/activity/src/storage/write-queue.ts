@@ -1,10 +1,10 @@
 import type { CasResult } from './activity-store.js';
 import type { SqlValue } from './sql-value.js';
-import { mergedUpdate, type UpdateWrite, type Write } from './write.js';
+import { mergedUpdate, type LinesInsert, type UpdateWrite, type Write } from './write.js';
 import type { WaitingWrites } from '../model/stats.js';
 
 /** Rows and characters of one transaction: enough to share its cost, few enough to hold no lock for long. */
-const MAX_BATCH_WRITES = 1_000;
+const MAX_BATCH_ROWS = 1_000;
 const MAX_BATCH_CHARACTERS = 4_000_000;
 
 /** The order in which one batch writes; within it, writes of one rank keep the order in which they came. */
@@ -13,24 +13,28 @@ const RANK: Record<Write['kind'], number> = {
   grant: 1,
   update: 2,
   cancel: 2,
-  message: 2,
+  lines: 2,
   trim: 2,
   settle: 3,
 };
 const CHANGE_RANK = RANK.update;
+/** Of a line, its id, number, time, level and source. */
+const CHARACTERS_BESIDE_TEXT = 64;
 
 const GROUP: Record<Write['kind'], keyof WaitingWrites> = {
   insert: 'starts',
   grant: 'changes',
   update: 'changes',
   cancel: 'changes',
-  message: 'lines',
+  lines: 'lines',
   trim: 'lines',
   settle: 'ends',
 };
 
 export interface QueuedWrite {
   write: Write;
+  /** Rows of it: of lines there are several. */
+  rows: number;
   characters: number;
   /** It may have been committed before, unheard. */
   retried: boolean;
@@ -122,7 +126,7 @@ export class WriteQueue {
     const ranks = new Map<string, number>();
     const batch: QueuedWrite[] = [];
     const start = this.#head;
-    for (let size = 0; this.#head < this.#waiting.length; this.#head++) {
+    for (let size = 0, rows = 0; this.#head < this.#waiting.length; this.#head++) {
       const queued = this.#waiting[this.#head];
       if (!queued) continue;
       const { write } = queued;
@@ -130,14 +134,15 @@ export class WriteQueue {
       const before = ranks.get(write.id);
       if (before !== undefined && (rank < before || (rank === before && rank !== CHANGE_RANK))) break;
       size += queued.characters;
-      if (batch.length > 0 && (batch.length >= MAX_BATCH_WRITES || size > MAX_BATCH_CHARACTERS)) break;
+      rows += queued.rows;
+      if (batch.length > 0 && (rows > MAX_BATCH_ROWS || size > MAX_BATCH_CHARACTERS)) break;
       ranks.set(write.id, rank);
       if (this.#updates.get(write.id) === queued) this.#updates.delete(write.id);
       this.#count(queued, -1);
       batch.push(queued);
     }
     this.#taken = this.#head - start;
-    if (this.#head === this.#waiting.length || this.#head > MAX_BATCH_WRITES) {
+    if (this.#head === this.#waiting.length || this.#head > MAX_BATCH_ROWS) {
       this.#waiting = this.#waiting.slice(this.#head);
       this.#head = 0;
     }
@@ -224,28 +229,29 @@ export class WriteQueue {
     else this.#held.set(queued.write.id, [queued]);
   }
 
-  #count({ write, characters }: QueuedWrite, by: 1 | -1): void {
-    this.#counts[GROUP[write.kind]] += by;
+  #count({ write, rows, characters }: QueuedWrite, by: 1 | -1): void {
+    this.#counts[GROUP[write.kind]] += by * rows;
     this.#characters += by * characters;
   }
 }
 
-function queue(write: Write): QueuedWrite {
+export function queue(write: Write): QueuedWrite {
   let resolve!: QueuedWrite['resolve'];
   let reject!: QueuedWrite['reject'];
   const promise = new Promise<CasResult | undefined>((onResolve, onReject) => {
     resolve = onResolve;
     reject = onReject;
   });
-  return { write, characters: charactersOf(write), retried: false, promise, resolve, reject };
+  const rows = write.kind === 'lines' ? write.lines.lines.length : 1;
+  return { write, rows, characters: charactersOf(write), retried: false, promise, resolve, reject };
 }
 
 function charactersOf(write: Write): number {
   switch (write.kind) {
-    case 'message':
-      return charactersIn(write.message.values);
+    case 'lines':
+      return charactersOfLines(write.lines);
     case 'trim':
-      return charactersIn(write.marker.values);
+      return charactersOfLines(write.marker);
     case 'insert':
       return charactersIn(write.values);
     case 'update':
@@ -258,5 +264,12 @@ function charactersOf(write: Write): number {
 function charactersIn(values: readonly (SqlValue | undefined)[]): number {
   let characters = 0;
   for (const value of values) characters += typeof value === 'string' ? value.length : 8;
+  return characters;
+}
+
+/** Of the other columns there is little to tell apart. */
+function charactersOfLines({ lines }: LinesInsert): number {
+  let characters = 0;
+  for (const [, , , text] of lines) characters += text.length + CHARACTERS_BESIDE_TEXT;
   return characters;
 }

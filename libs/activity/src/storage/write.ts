@@ -32,12 +32,21 @@ export const SETTLE_BODY_COLUMNS = [...SETTLE_COLUMNS, 'error', 'error_message',
 export const CANCEL_COLUMNS = ['cancel_requested_at', 'cancel_by_id', 'cancel_by_name', 'cancel_reason'] as const;
 export const MARK_COLUMNS = ['status', ...CANCEL_COLUMNS] as const;
 
-export interface MessageInsert extends Ownership {
+/** Lines of one activity. */
+export interface LinesInsert extends Ownership {
   activityId: string;
-  seq: number;
-  /** In the order of `MESSAGE_COLUMNS`. */
-  values: readonly SqlValue[];
+  lines: readonly LineValues[];
 }
+
+/** In the order of `MESSAGE_COLUMNS`, without the activity. */
+export type LineValues = readonly [
+  seq: number,
+  at: number,
+  level: string,
+  text: string,
+  source: string,
+  step: string | null,
+];
 
 export interface MessageRange extends Ownership {
   activityId: string;
@@ -77,14 +86,19 @@ export interface CancelWrite extends OwnerWrite {
   changes: Changes;
 }
 
+export interface LinesWrite extends WriteBase {
+  kind: 'lines';
+  lines: LinesInsert;
+}
+
 /** One write of an owner, with everything in it made storable: it is what it was when it was asked for. */
 export type Write =
   | (WriteBase & { kind: 'insert'; values: readonly SqlValue[] })
   | StatusWrite
   | UpdateWrite
   | CancelWrite
-  | (WriteBase & { kind: 'message'; message: MessageInsert })
-  | (WriteBase & { kind: 'trim'; range: MessageRange; marker: MessageInsert });
+  | LinesWrite
+  | (WriteBase & { kind: 'trim'; range: MessageRange; marker: LinesInsert });
 
 /** Columns of a new row; the others have their defaults. */
 export const INSERT_COLUMNS = [
