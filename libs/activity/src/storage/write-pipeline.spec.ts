@@ -99,6 +99,18 @@ describe('the write pipeline', () => {
     );
   });
 
+  it('finds the line that is refused among those that were handed over with it, and writes the others', async () => {
+    const { pipeline, batches } = pipelineOver(({ messages }) => {
+      if (messages.some((insertion) => insertion.lines.some(([seq]) => seq === 4))) throw new Error('unstorable');
+    });
+    const written = pipeline.add(linesWrite(id, lines(1, 2, 3, 4, 5, 6, 7)));
+    await expect(written).rejects.toThrow('unstorable');
+    expect(batches.flatMap(({ messages }) => messages.flatMap((of) => of.lines.map(([seq]) => seq)))).toEqual([
+      1, 2, 3, 5, 6, 7,
+    ]);
+    expect(pipeline.stats()).toMatchObject({ refused: 1, writes: 6, waiting: { lines: 0 } });
+  });
+
   it('keeps what waits while the database is away, says so once, and writes it when it is back', async () => {
     const { pipeline, log } = pipelineOver(() => {
       // Away until it has been told.

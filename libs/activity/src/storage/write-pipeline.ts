@@ -189,8 +189,8 @@ export class WritePipeline {
     );
     const done = Promise.allSettled(halves.map(({ promise }) => promise));
     for (const half of halves) await this.#land([half], retried);
-    const refused = (await done).find((half) => half.status === 'rejected');
-    if (refused) whole.reject(refused.reason);
+    const failed = (await done).find((half) => half.status === 'rejected');
+    if (failed) whole.reject(failed.reason);
     else whole.resolve(undefined);
   }
 
