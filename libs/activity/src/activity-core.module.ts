@@ -20,7 +20,8 @@ import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { ActivityService } from './activity.service.js';
 import { ACTIVITY_BUS, type ActivityBus } from './bus/activity-bus.js';
-import { InProcessBus } from './bus/in-process-bus.js';
+import { chooseCarrier } from './bus/choose-carrier.js';
+import { SharedBus } from './bus/shared-bus.js';
 import { captureNestLogs } from './capture/log-capture.js';
 import {
   resolveModuleOptions,
@@ -62,8 +63,8 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
 
   constructor(
     @Inject(ActivityRunner) private readonly runner: ActivityRunner,
-    @Inject(ACTIVITY_STORE) private readonly store: ActivityStore,
-    @Inject(ACTIVITY_BUS) private readonly bus: ActivityBus,
+    @Inject(ACTIVITY_STORE) private readonly store: SqlActivityStore,
+    @Inject(ACTIVITY_BUS) private readonly bus: SharedBus,
     @Inject(ActivityEvents) private readonly events: ActivityEvents,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
@@ -87,8 +88,14 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     this.lease.start();
     this.retention.start();
     this.remoteChanges.start();
+    await this.openBus();
     const { captureLogs } = this.runner.settings;
     if (captureLogs) this.stopCapture = captureNestLogs(this.runner, captureLogs);
+  }
+
+  private async openBus(): Promise<void> {
+    const carrier = await chooseCarrier(this.runner.settings.bus, () => this.store.notifications());
+    if (carrier) this.bus.open(carrier);
   }
 
   private readyResponses(): void {
@@ -112,7 +119,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     await this.store.close(CLOSE_TIMEOUT_MS);
     await this.lease.stop();
     this.events.close();
-    this.bus.close();
+    await this.bus.close();
   }
 }
 
@@ -131,7 +138,12 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
       useFactory: (settings: ActivitySettings, moduleRef: ModuleRef) =>
         new SqlActivityStore(settings, () => findDataSource(moduleRef, settings.dataSource), logger),
     },
-    { provide: ACTIVITY_BUS, useClass: InProcessBus },
+    {
+      provide: ACTIVITY_BUS,
+      inject: [ACTIVITY_SETTINGS, ACTIVITY_STORE],
+      useFactory: ({ cancelPoll }: ActivitySettings, { ownerId }: ActivityStore) =>
+        new SharedBus({ from: ownerId, pollMs: cancelPoll, logger }),
+    },
     { provide: CONCURRENCY_LIMITER, useClass: InProcessLimiter },
     { provide: ActivityEvents, useFactory: () => new ActivityEvents(logger) },
     {

@@ -198,9 +198,11 @@ export class ActivityService {
    */
   stats(): ActivityStats {
     const { running, logMemory } = this.#parts.runner;
+    const { isConnected } = this.#parts.bus;
     const { droppedStarts, waiting, ...writes } = this.#parts.store.stats();
     return {
       activities: running.counts(),
+      bus: isConnected === null ? null : { isConnected },
       waiting: { ...waiting, lines: logMemory.lines },
       ...writes,
       dropped: { activities: droppedStarts, lines: logMemory.leftOut },

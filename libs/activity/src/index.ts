@@ -1,5 +1,6 @@
 export { ActivityModule } from './activity.module.js';
 export { ActivityService, type BackgroundActivity } from './activity.service.js';
+export type { ActivityBusCarrier, ActivityBusListener, BusOption } from './config/bus.options.js';
 export { CANCEL_WAITS, type CancelHookOptions, type CancelOptions, type CancelWait } from './config/cancel.options.js';
 export type { ActivityModuleOptions, ActorCall, MigrationPolicy } from './config/activity-module.options.js';
 export type {

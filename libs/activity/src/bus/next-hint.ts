@@ -1,4 +1,4 @@
-import { NEVER, filter, firstValueFrom, fromEvent, merge, takeUntil, timer, type Observable } from 'rxjs';
+import { NEVER, firstValueFrom, fromEvent, merge, takeUntil, timer, type Observable } from 'rxjs';
 import type { ActivityBus } from './activity-bus.js';
 
 /**
@@ -8,10 +8,10 @@ import type { ActivityBus } from './activity-bus.js';
  */
 export async function nextHint(
   id: string,
-  notices: ActivityBus['notices'],
+  bus: Pick<ActivityBus, 'hints'>,
   { withinMs, signal, enough = NEVER }: { withinMs: number; signal?: AbortSignal; enough?: Observable<void> },
 ): Promise<void> {
-  const ours: Observable<unknown> = notices.pipe(filter((notice) => notice.activityId === id.toLowerCase()));
   const aborted = signal ? fromEvent(signal, 'abort') : NEVER;
-  await firstValueFrom(merge(ours, timer(withinMs), aborted).pipe(takeUntil(enough)), { defaultValue: undefined });
+  const woken = merge(bus.hints(id.toLowerCase()), timer(withinMs), aborted);
+  await firstValueFrom(woken.pipe(takeUntil(enough)), { defaultValue: undefined });
 }

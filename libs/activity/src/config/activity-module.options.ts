@@ -8,6 +8,7 @@ import {
   type StoreFailurePolicy,
   type TrackedCall,
 } from './activity.options.js';
+import { bus, type BusOption } from './bus.options.js';
 import { captureLogs, type CaptureLogsOptions } from './capture-logs.options.js';
 import { callable, checked, duration, name, oneOf } from './check.js';
 import type { Duration } from './duration.js';
@@ -54,6 +55,12 @@ export interface ActivityModuleOptions {
   startTimeout?: Duration;
   /** How often progress is written at most, per activity. Default 250 ms. */
   progressInterval?: Duration;
+  /**
+   * How other processes are told at once what they would else find by a poll. Default: `LISTEN` and `NOTIFY` where the
+   * activities are in PostgreSQL, on one more connection; elsewhere nothing. `redisBus()` of `nestjs-activity/redis`, or any
+   * other carrier, is given as the function that makes it.
+   */
+  bus?: BusOption;
   /**
    * How often a process that runs something asks the database what other processes have asked of it, where no bus tells:
    * so long a cancel from another process may take to be heard. Default 1 s.
@@ -106,6 +113,7 @@ export interface ActivitySettings {
   onDisconnect: DisconnectPolicy;
   startTimeout: number;
   progressInterval: number;
+  bus?: BusOption;
   cancelPoll: number;
   shutdownGrace: number;
   lease: number;
@@ -146,6 +154,7 @@ const schema = v.strictObject(
     onDisconnect: v.optional(oneOf(DISCONNECT_POLICIES), 'continue'),
     startTimeout: v.optional(duration, '2s'),
     progressInterval: v.optional(duration, '250ms'),
+    bus: v.optional(bus),
     cancelPoll: v.optional(duration, '1s'),
     shutdownGrace: v.optional(duration, '10s'),
     lease: v.optional(

@@ -225,7 +225,7 @@ export class ActivityRunner {
   #settled(activity: RunningActivity, result: CasResult): void {
     if (result.won) {
       this.#parts.events.emit('settled', () => activity.record.snapshot());
-      this.#parts.bus.publish({ kind: 'settled', activityId: activity.id });
+      this.#parts.bus.publish({ kind: 'settled', activityId: activity.id }, { onlyIfWanted: true });
       return;
     }
     if (result.status === null) {

@@ -129,7 +129,8 @@ export class Exclusivity {
         if (exclusive.onConflict === 'supersede') supersedeElsewhere(holder, user.activity, this.parts);
       }
       told = holder.id;
-      return nextHint(holder.id, bus.notices, { withinMs: POLL_MS, signal });
+      bus.want(holder.id);
+      return nextHint(holder.id, bus, { withinMs: POLL_MS, signal });
     };
     if (elsewhere) await waitFor(elsewhere);
     while (!signal.aborted) {

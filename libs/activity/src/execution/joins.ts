@@ -54,7 +54,8 @@ export class Joins {
       const row = await store.get(id);
       if (!row) throw new ActivityResultUnavailableError(id, 'interrupted', 'its row is gone');
       if (isFinalStatus(row.status)) return outcomeOfRow(row);
-      await nextHint(id, bus.notices, { withinMs: POLL_MS, signal });
+      bus.want(id);
+      await nextHint(id, bus, { withinMs: POLL_MS, signal });
     }
   }
 }

@@ -39,6 +39,7 @@ function setUp(...activities: Stand[]) {
   const said: string[] = [];
   let answer: () => Promise<ForeignChange[]> = () => Promise.resolve([]);
   const notices = new Subject<ActivityNotice>();
+  const gaps = new Subject<void>();
   const changes = new RemoteChanges({
     running,
     store: {
@@ -47,7 +48,7 @@ function setUp(...activities: Stand[]) {
         return answer();
       },
     },
-    bus: { notices },
+    bus: { notices, gaps },
     everyMs: 1_000,
     logger: { debug: (text) => said.push(text) },
   });
@@ -57,6 +58,7 @@ function setUp(...activities: Stand[]) {
     asked,
     said,
     notices,
+    gaps,
     answers: (...found: ForeignChange[]) => (answer = () => Promise.resolve(found)),
     answersWith: (next: () => Promise<ForeignChange[]>) => (answer = next),
   };
@@ -123,6 +125,15 @@ describe('changes by other processes', () => {
       ['a', 'b', 'c', 'd'],
       ['c', 'd'],
     ]);
+    changes.stop();
+  });
+
+  it('are polled at once when notices may have been missed', async () => {
+    const { changes, asked: statements, gaps } = setUp(activity('a'));
+    changes.start();
+    gaps.next();
+    await Promise.resolve();
+    expect(statements).toEqual([['a']]);
     changes.stop();
   });
 

@@ -13,7 +13,7 @@ const JITTER = 0.2;
 export interface RemoteChangesParts {
   running: RunningActivities;
   store: Pick<ActivityStore, 'foreignChanges'>;
-  bus: Pick<ActivityBus, 'notices'>;
+  bus: Pick<ActivityBus, 'notices' | 'gaps'>;
   /** Milliseconds between two polls, at most. */
   everyMs: number;
   logger: { debug(text: string): void };
@@ -39,8 +39,9 @@ export class RemoteChanges {
 
   start(): void {
     const { bus } = this.#parts;
-    const subscription = bus.notices.subscribe(({ activityId }) => this.#hint(activityId));
-    this.#stopListening = () => subscription.unsubscribe();
+    const hints = bus.notices.subscribe(({ activityId }) => this.#hint(activityId));
+    hints.add(bus.gaps.subscribe(() => void this.poll()));
+    this.#stopListening = () => hints.unsubscribe();
     this.#schedule();
   }
 

@@ -8,6 +8,8 @@ import type { ActivityStore } from '../storage/activity-store.js';
 
 /** How often the row is read where no notice comes: the bus is a hint, the row is the truth. */
 const POLL_MS = 1_000;
+/** What ends just before its process has heard that somebody waits for that is told to nobody. */
+const SOON_MS = 50;
 
 export interface WaitOptions {
   timeoutMs?: number;
@@ -25,12 +27,12 @@ export async function waitForEnd(
   { timeoutMs, signal }: WaitOptions,
 ): Promise<Activity> {
   const deadline = timeoutMs === undefined ? Infinity : Date.now() + timeoutMs;
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     signal?.throwIfAborted();
     // Listen first, then read: an end between the two is not missed.
     const enough = new Subject<void>();
-    const woken = nextHint(id, bus.notices, {
-      withinMs: Math.min(POLL_MS, Math.max(0, deadline - Date.now())),
+    const woken = nextHint(id, bus, {
+      withinMs: Math.min(isFirst ? SOON_MS : POLL_MS, Math.max(0, deadline - Date.now())),
       signal,
       enough,
     });
@@ -38,6 +40,7 @@ export async function waitForEnd(
       const activity = await store.get(id);
       if (!activity) throw new ActivityNotFoundError(id);
       if (isFinalStatus(activity.status)) return activity;
+      if (activity.ownerId !== store.ownerId) bus.want(activity.id);
       if (Date.now() >= deadline) throw new ActivityWaitTimeoutError(id, activity.status, timeoutMs!);
       await woken;
     } finally {

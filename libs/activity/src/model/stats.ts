@@ -22,6 +22,8 @@ export interface WaitingWrites {
 export interface ActivityStats {
   /** Of this process, now. */
   activities: { running: number; queued: number };
+  /** What tells other processes at once; null where there is none, and polls find everything. */
+  bus: { isConnected: boolean } | null;
   waiting: WaitingWrites;
   /** Writes of the batch that is being written. */
   inFlight: number;
@@ -43,4 +45,4 @@ export interface ActivityStats {
 }
 
 /** Of these figures, those of the store. */
-export type WriteStats = Omit<ActivityStats, 'activities' | 'dropped'> & { droppedStarts: number };
+export type WriteStats = Omit<ActivityStats, 'activities' | 'bus' | 'dropped'> & { droppedStarts: number };

@@ -38,6 +38,7 @@ import type { Database } from './database.js';
 import { readForeignChanges } from './foreign-changes.js';
 import { lostAmong } from './lost-activities.js';
 import { OwnerLease } from './owner-lease.js';
+import { postgresNotifications, type PostgresNotifications } from './postgres-notifications.js';
 import { recentDurations, type DurationsOf } from './recent-durations.js';
 import { toTextOrNull } from './sql-value.js';
 import { TrackerConnection, type StoreLogger } from './tracker-connection.js';
@@ -235,6 +236,11 @@ export class SqlActivityStore implements ActivityStore {
 
   claimChore(name: string, everyMs: number): Promise<boolean> {
     return this.#connection.attempt((database) => claimChore(database, { name, everyMs }));
+  }
+
+  /** For a bus on the same database; undefined where it is no PostgreSQL. */
+  async notifications(): Promise<PostgresNotifications | undefined> {
+    return postgresNotifications(await this.#connection.whenOpen());
   }
 
   #read<T>(read: (reader: ActivityReader) => Promise<T>): Promise<T> {
