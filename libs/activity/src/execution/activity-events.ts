@@ -21,10 +21,10 @@ export class ActivityEvents {
     return () => void this.#listeners.delete(own);
   }
 
-  /** @param activity  asked for only where somebody listens. */
-  emit(name: ActivityEventName, activity: () => Activity): void {
+  /** @param record  of the activity: looked at only where somebody listens. */
+  emit(name: ActivityEventName, record: { snapshot(): Activity }): void {
     if (this.#listeners.size === 0) return;
-    const event = { name, activity: activity() };
+    const event = { name, activity: record.snapshot() };
     for (const listener of this.#listeners) void this.#tell(listener, event);
   }
 

@@ -1,32 +1,31 @@
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import type { CheckedActivityOptions } from '../config/activity.options.js';
 import { toActor, toResource } from '../model/activity.js';
-import { errorText } from '../model/stored-error.js';
 import { newActivityId } from '../storage/activity-id.js';
-import type { ActivityIdentity, ActivityStore } from '../storage/activity-store.js';
-import type { Redaction } from '../output/redaction.js';
-import { ActivityRecord } from './activity-record.js';
-import type { LogMemory } from './log-memory.js';
+import type { ActivityIdentity } from '../storage/activity-store.js';
+import { ActivityRecord, type RecordParts } from './activity-record.js';
 import { NO_ORIGIN, type RunRequest } from './run-request.js';
 import { RunningActivity, type RunningActivityListener } from './running-activity.js';
 import type { StoreWatch } from './store-watch.js';
 
 export interface ActivityFactoryParts {
   settings: ActivitySettings;
-  store: ActivityStore;
-  redaction: Redaction;
+  record: RecordParts;
   listener: RunningActivityListener;
-  logMemory: LogMemory;
   watch: StoreWatch;
 }
+
+const NO_METADATA = Object.freeze({});
+const NO_ANCESTORS: readonly string[] = [];
 
 /** Makes the activity of one call, with the module's defaults and what it inherits from the activity around it. */
 export function createRunningActivity(
   { options, origin }: RunRequest,
   parent: RunningActivity | undefined,
-  { settings, store, redaction, listener, logMemory, watch }: ActivityFactoryParts,
+  { settings, record, listener, watch }: ActivityFactoryParts,
 ): RunningActivity {
   const inherited = parent?.record.identity;
+  const { redaction } = record;
   const createdAt = new Date();
   const identity: ActivityIdentity = {
     id: newActivityId(createdAt),
@@ -40,24 +39,18 @@ export function createRunningActivity(
     cancellable: options.cancellable ?? true,
     origin: origin ?? inherited?.origin ?? NO_ORIGIN,
     limitKey: options.limit?.key ?? null,
-    metadata: redaction.object(options.metadata ?? {}),
+    metadata: options.metadata === undefined ? NO_METADATA : redaction.object(options.metadata),
     createdAt,
   };
   const activity = new RunningActivity(
-    new ActivityRecord(identity, store, {
-      settings,
-      redaction,
-      logMemory,
-      failures: failuresOf(identity.id, listener),
-      share: parent?.record.share(options.weight ?? 1),
-    }),
-    parent ? [parent.id, ...parent.ancestorIds] : [],
+    new ActivityRecord(identity, record, parent?.record.share(options.weight ?? 1)),
+    parent ? [parent.id, ...parent.ancestorIds] : NO_ANCESTORS,
     {
       timeout: options.timeout ?? settings.timeout,
       cancelGrace: options.cancelGrace ?? settings.cancelGrace,
-      settlePatience: () => watch.patience,
       keepResult: standsForOthers(options) ? 'faithfully' : (options.keepResult ?? false),
       outcomes: options.outcomes,
+      watch,
     },
     listener,
   );
@@ -69,20 +62,4 @@ export function createRunningActivity(
 /** Its result may be given to another call. */
 function standsForOthers({ exclusive, idempotencyKey }: CheckedActivityOptions): boolean {
   return typeof idempotencyKey === 'string' || exclusive?.onConflict === 'join';
-}
-
-function failuresOf(id: string, listener: RunningActivityListener) {
-  let told = false;
-  let late: Set<string> | undefined;
-  return {
-    onLost: (error: unknown) => {
-      if (!told) listener.warn(`Part of activity ${id} is not recorded: ${errorText(error)}`);
-      told = true;
-    },
-    onLate: (what: string) => {
-      late ??= new Set();
-      if (!late.has(what)) listener.debug(`Activity ${id} has ended; late ${what} is dropped.`);
-      late.add(what);
-    },
-  };
 }

@@ -55,8 +55,9 @@ export class ActivityLog {
     return this.#tail;
   }
 
-  get maxMessageLength(): number {
-    return this.#limits.maxMessageLength;
+  /** Whether lines were left out since the last one, for which `gap` gives one. */
+  get isInGap(): boolean {
+    return this.#isInGap;
   }
 
   get counts() {

@@ -11,8 +11,6 @@ import type {
 import type { Outcome } from '../model/outcome.js';
 import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
 import { errorText } from '../model/stored-error.js';
-import { GatheredLines } from '../output/gathered-lines.js';
-import { LineRedaction } from '../output/line-redaction.js';
 import type { Redaction } from '../output/redaction.js';
 import type { LogSource, OutputLine, OutputSink } from '../output/activity-output.js';
 import type { KeyClaim } from '../storage/activity-keys.js';
@@ -27,41 +25,43 @@ import type {
 } from '../storage/activity-store.js';
 import { LENGTHS } from '../storage/activity-entities.js';
 import { storableText } from '../storage/storable-text.js';
-import { ActivityLog, type LogLimits, type LogLine } from './activity-log.js';
+import type { LogLimits, LogLine } from './activity-log.js';
 import { ActivityProgress, type StepOptions } from './activity-progress.js';
 import type { ChildShare } from './child-shares.js';
 import { CoalescedWrites } from './coalesced-writes.js';
 import type { ProgressReport } from './progress-meter.js';
 import type { PlannedStep } from './step-list.js';
 import type { LogMemory } from './log-memory.js';
-import { LogOutbox } from './log-outbox.js';
-import { RowChanges } from './row-changes.js';
+import { RecordLog } from './record-log.js';
+import { INITIAL_LOG, RowChanges } from './row-changes.js';
 
 const UNKNOWN: Progress = Object.freeze({ percent: null, current: null, total: null, unit: null, perSecond: null });
 const DONE: Progress = Object.freeze({ ...UNKNOWN, percent: 100 });
-/** Of a cap that keeps more of the newest lines than this, all are written: the database is what they wait for. */
-const MOST_GATHERED = 10_000;
+const DONE_ALONE: ActivityChanges = Object.freeze({ progress: Object.freeze({ percent: 100 }) });
+const NONE: ActivityChanges = Object.freeze({});
+const WON: CasResult = Object.freeze({ won: true });
 const NO_STEPS: { items: ActivityStep[]; omitted: number } = { items: [], omitted: 0 };
 
 export interface RecordSettings extends LogLimits {
   progressInterval: number;
 }
 
+/** What all records of an application share. */
 export interface RecordParts {
+  store: ActivityStore;
+  /** As whom a new activity is written. */
+  owner: Readonly<Ownership>;
   settings: RecordSettings;
-  failures: RecordFailures;
   redaction: Redaction;
-  /** Shared by all activities of the application. */
   logMemory: LogMemory;
-  /** What it is of its parent's progress. */
-  share?: ChildShare;
+  failures: RecordFailures;
 }
 
 export interface RecordFailures {
   /** A write after the start was refused for good: told once for each activity. */
-  onLost: (error: unknown) => void;
-  /** Something was said after the end; it is dropped. */
-  onLate: (what: string) => void;
+  onLost: (activityId: string, error: unknown) => void;
+  /** Something was said after the end; it is dropped, and told once for each activity and thing. */
+  onLate: (activityId: string, what: string) => void;
 }
 
 export type RecordState = Pick<Activity, 'status' | 'step' | 'progress'>;
@@ -80,24 +80,15 @@ export interface RecordListener {
  */
 export class ActivityRecord implements OutputSink {
   readonly identity: ActivityIdentity;
-  readonly #store: ActivityStore;
-  readonly #owner: Ownership;
-  readonly #failures: RecordFailures;
   readonly #parts: RecordParts;
-  readonly #log: ActivityLog;
-  readonly #redaction: Redaction;
-  readonly #changed: RowChanges;
   /** What it is of its parent's progress, where that follows its children. */
   readonly #share: ChildShare | undefined;
   // Made when they are asked for: most work is short, and says nothing of itself.
   #madeProgress: ActivityProgress | undefined;
-  #madeLines: LineRedaction | undefined;
-  #madeOutbox: LogOutbox | undefined;
+  #madeLog: RecordLog | undefined;
   #madeWrites: CoalescedWrites | undefined;
-  /** Writers that may still have something to say. */
-  readonly #sources = new Set<LogSource>();
-  /** The one of them that gathers its lines. */
-  #gatherer: LogSource | undefined;
+  #madeChanges: RowChanges | undefined;
+  #listeners: Set<RecordListener> | undefined;
   #metadata: JsonObject;
   #criticalSection: string | null = null;
   #status: ActivityStatus = 'queued';
@@ -110,37 +101,30 @@ export class ActivityRecord implements OutputSink {
   #updatedAt: Date;
   #ended = false;
   #lost = false;
+  #toldLost = false;
+  #toldLate: Set<string> | undefined;
   #version = 1;
   /** Of the steps, as they were last given to be written. */
   #stepRevision = 0;
   /** The newest write of changes, or of a cancel. */
-  #written: Promise<void> = Promise.resolve();
-  /** Made for the first one: most activities have none. */
-  #listeners: Set<RecordListener> | undefined;
+  #written: Promise<void> | undefined;
 
-  constructor(identity: ActivityIdentity, store: ActivityStore, parts: RecordParts) {
-    const { settings, failures, redaction, share } = parts;
+  constructor(identity: ActivityIdentity, parts: RecordParts, share?: ChildShare) {
     this.identity = identity;
     this.#parts = parts;
-    this.#store = store;
-    this.#owner = { ownerId: store.ownerId, fence: 1 };
-    this.#failures = failures;
     this.#share = share;
-    this.#log = new ActivityLog(settings);
-    this.#redaction = redaction;
     this.#metadata = identity.metadata;
-    this.#changed = new RowChanges(identity.metadata);
     this.#updatedAt = identity.createdAt;
   }
 
   /** Characters of one line. */
   get maxMessageLength(): number {
-    return this.#log.maxMessageLength;
+    return this.#parts.settings.maxMessageLength;
   }
 
   /** As whom it writes. */
   get owner(): Readonly<Ownership> {
-    return this.#owner;
+    return this.#parts.owner;
   }
 
   get status(): ActivityStatus {
@@ -169,12 +153,18 @@ export class ActivityRecord implements OutputSink {
     return { ...this.#metadata };
   }
 
+  get type(): string {
+    return this.identity.type;
+  }
+
   /** Writes the first row. Rejects when the store refuses it for good; waits as long as the store is away. */
   begin(status: 'queued' | 'running'): Promise<void> {
-    return this.#store.insert(this.#firstRow(status)).catch((error: unknown) => {
-      this.#lost = true;
-      throw error;
-    });
+    return this.#parts.store.insert(this.#firstRow(status));
+  }
+
+  /** There is no row: nothing more is written. */
+  refused(): void {
+    this.#lost = true;
   }
 
   /**
@@ -187,7 +177,7 @@ export class ActivityRecord implements OutputSink {
     keys: readonly KeyClaim[],
     { isWanted }: { isWanted: () => boolean },
   ): Promise<boolean> {
-    return this.#store.claim(this.#firstRow(status), keys, { isWanted });
+    return this.#parts.store.claim(this.#firstRow(status), keys, { isWanted });
   }
 
   /** `queued → running`. A lost race means that the waiting activity was cancelled meanwhile. */
@@ -195,7 +185,7 @@ export class ActivityRecord implements OutputSink {
     const startedAt = this.#now();
     if (this.#lost) return this.#started(startedAt, { won: true });
     try {
-      return this.#started(startedAt, await this.#store.grant(this.identity.id, this.#owner, startedAt));
+      return this.#started(startedAt, await this.#parts.store.grant(this.identity.id, this.#parts.owner, startedAt));
     } catch (error) {
       this.#lose(error);
       return this.#started(startedAt, { won: true });
@@ -216,8 +206,8 @@ export class ActivityRecord implements OutputSink {
   writeCancelling(cancel: CancelFact | null): boolean {
     const isFirst = this.cancelling(cancel);
     if (isFirst && !this.#lost) {
-      this.#written = this.#store
-        .markCancelling(this.identity.id, this.#owner, this.#cancel)
+      this.#written = this.#parts.store
+        .markCancelling(this.identity.id, this.#parts.owner, this.#cancel)
         .catch((error: unknown) => this.#lose(error));
     }
     return isFirst;
@@ -230,13 +220,13 @@ export class ActivityRecord implements OutputSink {
 
   step(name: string | null, options: StepOptions = {}): void {
     if (this.#late('step')) return;
-    this.#takeGathered();
+    this.#madeLog?.takeGathered();
     if (this.#progress.begin(name === null ? null : this.#stepName(name), options, this.#now())) this.#progressed();
   }
 
   /** Ends the step that goes on, where it still is the one of this name. */
   endStep(name: string, status: FinalStatus): void {
-    this.#takeGathered();
+    this.#madeLog?.takeGathered();
     if (!this.#ended && this.#progress.endStep(this.#stepName(name), status, this.#now())) this.#progressed();
   }
 
@@ -260,7 +250,7 @@ export class ActivityRecord implements OutputSink {
 
   /** Name of the critical section that the work is in, null for none. */
   criticalSection(given: string | null): void {
-    const name = this.#redaction.textOrNull(given);
+    const name = this.#parts.redaction.textOrNull(given);
     if (this.#ended || this.#criticalSection === name) return;
     this.#criticalSection = name;
     this.#change();
@@ -269,7 +259,7 @@ export class ActivityRecord implements OutputSink {
   /** Writes what has changed now, not at the end of the interval; resolves when it is durable. Never rejects. */
   flush(): Promise<void> {
     this.#madeWrites?.flush();
-    return this.#written;
+    return this.#written ?? Promise.resolve();
   }
 
   /** Merges at the top level. Never throws: what is no plain object, or has getters that throw, is left out, and a line says so. */
@@ -279,7 +269,7 @@ export class ActivityRecord implements OutputSink {
       if (typeof patch !== 'object' || patch === null || ArrayBuffer.isView(patch)) {
         throw new TypeError('it is no plain object');
       }
-      this.#metadata = { ...this.#metadata, ...this.#redaction.object({ ...patch }) };
+      this.#metadata = { ...this.#metadata, ...this.#parts.redaction.object({ ...patch }) };
       this.#change();
     } catch (error) {
       const why = errorText(error);
@@ -287,117 +277,90 @@ export class ActivityRecord implements OutputSink {
     }
   }
 
-  /** A line of `log.*` cannot wait: one that comes while too many do is left out, and a line says how many were. */
   message(level: MessageLevel, text: string, source: MessageSource = 'log'): void {
     if (this.#late('log')) return;
-    this.#takeWaiting();
-    if (source === 'log' && this.#outbox.isFull) {
-      this.#log.leaveOut(level);
-      this.#parts.logMemory.leaveOut();
-    } else this.#write({ level, text, source });
+    this.#log.message(level, text, source);
     this.#change();
   }
 
-  /** A line of the tracker's whose text is not for whoever called: it stands in the log, and is not streamed to callers. */
   privateMessage(level: MessageLevel, text: string): void {
     if (this.#late('log')) return;
-    this.#takeWaiting();
-    this.#write({ level, text, source: 'activity' }, true);
+    this.#log.privateMessage(level, text);
     this.#change();
   }
 
-  /** A line of a writer, which waits for room by itself: none is ever left out but by the cap. */
   output(line: OutputLine): void {
     if (this.#late('output')) return;
-    this.#takeGathered();
-    this.#write(line);
+    this.#log.output(line);
     this.#change();
   }
 
-  /** The state of a line that is being rewritten: the latest message, but no line of the log. */
   announce(text: string): void {
-    if (!this.#ended && this.#log.announce(this.#redaction.text(text))) this.#change();
+    if (!this.#ended && this.#log.announce(text)) this.#change();
   }
 
-  /** Undefined while there is room for more lines; else resolves when there is. Never rejects. */
   whenRoom(): Promise<void> | undefined {
-    return this.#madeOutbox?.whenRoom();
+    return this.#madeLog?.whenRoom();
   }
 
   get isFlooded(): boolean {
-    return this.#madeOutbox?.isFlooded ?? false;
+    return this.#madeLog?.isFlooded ?? false;
   }
 
-  /** One source at a time: so that the lines of several stay in order, the next one has those before it taken. */
   gather(source: LogSource, stream: MessageSource): number | undefined {
-    const { logMemory } = this.#parts;
-    this.#takeGathered();
-    if (this.#ended || !this.isFlooded || logMemory.isFull) return undefined;
-    if (this.#log.tail > MOST_GATHERED || this.#lines.isWithinKey(stream)) return undefined;
-    this.#gatherer = source;
-    logMemory.take(GatheredLines.characters, 0);
-    return this.#log.tail;
+    return this.#madeLog?.gather(source, stream);
   }
 
   gathered(source: LogSource, leftOut: { count: number; level: MessageLevel }): void {
-    if (this.#gatherer === source) this.#forgetGatherer();
-    if (this.#ended || leftOut.count === 0) return;
-    const about = { source: 'activity', step: this.#step, at: this.#now() } as const;
-    this.#writeGap();
-    this.#outbox.leaveOut(this.#log.skip(leftOut.count, leftOut.level, about));
-    this.#change();
+    if (this.#madeLog?.gathered(source, leftOut)) this.#change();
   }
 
   /** Resolves when every line so far is durable, or given up by the store, which is told in the application's log. */
   async flushed(): Promise<void> {
-    this.#takeWaiting();
-    this.#writeGap();
-    this.#madeOutbox?.handAll();
-    await this.#store.flush(this.identity.id);
+    this.#madeLog?.handAll();
+    await this.#parts.store.flush(this.identity.id);
   }
 
-  /** Something that is asked for the rest of its lines before the end. */
   addSource(source: LogSource): void {
-    if (!this.#ended) this.#sources.add(source);
+    if (!this.#ended) this.#log.addSource(source);
   }
 
   deleteSource(source: LogSource): void {
-    this.#sources.delete(source);
+    this.#madeLog?.deleteSource(source);
   }
 
-  /** Takes what writers have been given so far; called before the last lines of the tracker's own. */
   takeSources(): void {
-    for (const source of this.#sources) source.takeRest();
+    this.#madeLog?.takeSources();
   }
 
-  /** The work is to stop: what it writes waits for nothing but the log. */
   stopSources(): void {
-    for (const source of this.#sources) source.stop();
+    this.#madeLog?.stopSources();
   }
 
   /**
    * Writes the last values and the outcome in one statement.
    * @returns whether this was first; resolves when it is durable, however long the store is away.
    */
-  async settle(outcome: Outcome, { error, result }: { error?: StoredError; result?: Json }): Promise<CasResult> {
-    this.takeSources();
-    this.#writeGap();
-    this.#madeOutbox?.handAll();
+  settle(outcome: Outcome, { error, result }: { error?: StoredError; result?: Json }): Promise<CasResult> {
+    this.#madeLog?.handRest();
     const endedAt = this.#now();
     this.#criticalSection = null;
-    this.#error = error ? this.#redaction.error(error) : null;
-    this.#result = result === undefined ? undefined : this.#redaction.value(result);
+    if (error) this.#error = this.#parts.redaction.error(error);
+    if (result !== undefined) this.#result = this.#parts.redaction.value(result);
     this.#end(outcome, endedAt);
-    if (this.#lost) return { won: true };
-    return this.#store.settle({
+    if (this.#lost) return Promise.resolve(WON);
+    const { store, owner } = this.#parts;
+    return store.settle({
       id: this.identity.id,
-      ...this.#owner,
-      ...outcome,
+      ownerId: owner.ownerId,
+      fence: owner.fence,
+      status: outcome.status,
+      reason: outcome.reason,
       endedAt,
       error: this.#error,
-      ...(this.#result === undefined ? {} : { result: this.#result }),
-      changes: this.#changes(),
-      ...(this.#cancel ? { cancel: this.#cancel } : {}),
+      result: this.#result,
+      changes: this.#lastChanges(),
+      cancel: this.#cancel ?? undefined,
     });
   }
 
@@ -410,7 +373,7 @@ export class ActivityRecord implements OutputSink {
   /** The activity as it is now, in this process's eyes. */
   snapshot(): Activity {
     const { identity } = this;
-    const { latestMessage, ...counts } = this.#log.counts;
+    const { latestMessage, ...counts } = this.#logCounts;
     const now = this.#now();
     const { items: steps, omitted: omittedStepCount } = this.#madeProgress?.steps(now) ?? NO_STEPS;
     return {
@@ -433,14 +396,14 @@ export class ActivityRecord implements OutputSink {
       endedAt: this.#endedAt,
       updatedAt: this.#updatedAt,
       durationMs: this.#startedAt && this.#endedAt ? this.#endedAt.getTime() - this.#startedAt.getTime() : null,
-      ownerId: this.#owner.ownerId,
+      ownerId: this.#parts.owner.ownerId,
       version: this.#version,
     };
   }
 
   /** Whether a result would not be kept as it is, since it has secrets. */
   isMasked(result: Json): boolean {
-    return JSON.stringify(this.#redaction.value(result)) !== JSON.stringify(result);
+    return JSON.stringify(this.#parts.redaction.value(result)) !== JSON.stringify(result);
   }
 
   /** Each value by its name: copied as a whole it was seen to cost twenty times as much. */
@@ -462,8 +425,8 @@ export class ActivityRecord implements OutputSink {
       limitKey: identity.limitKey,
       metadata: identity.metadata,
       createdAt: identity.createdAt,
-      ownerId: this.#owner.ownerId,
-      fence: this.#owner.fence,
+      ownerId: this.#parts.owner.ownerId,
+      fence: this.#parts.owner.fence,
       status,
       startedAt: this.#startedAt,
     };
@@ -481,50 +444,18 @@ export class ActivityRecord implements OutputSink {
   #end({ status, reason }: Outcome, at: Date): void {
     this.#ended = true;
     this.#madeWrites?.stop();
-    this.#sources.clear();
-    if (this.#gatherer) this.#forgetGatherer();
-    this.#madeOutbox?.close();
+    this.#madeLog?.close();
     this.#endedAt = at;
     this.#madeProgress?.finish(status, at);
     this.#status = status;
     this.#reason = reason;
-    this.#touch();
+    this.#touch(at);
     this.#share?.end();
-  }
-
-  #forgetGatherer(): void {
-    this.#gatherer = undefined;
-    this.#parts.logMemory.release(GatheredLines.characters, 0);
-  }
-
-  #takeGathered(): void {
-    this.#gatherer?.takeGathered();
-  }
-
-  /** What was written before comes before, though its writer may be waiting for its turn. */
-  #takeWaiting(): void {
-    for (const source of this.#sources) source.takeWaiting();
-  }
-
-  #write(said: OutputLine, isPrivate = false): void {
-    this.#writeGap();
-    const { level, source, step = this.#step } = said;
-    const { text, omitted } = this.#lines.line(said.text, source, said.omitted);
-    const { line, cut } = this.#log.write(level, text, { source, step, at: this.#now() }, omitted);
-    for (const listener of this.#listeners ?? []) listener.line(line, isPrivate);
-    if (!this.#lost) this.#outbox.push(line, cut);
-  }
-
-  #writeGap(): void {
-    const gap = this.#log.gap({ step: this.#step, at: this.#now() });
-    if (!gap) return;
-    for (const listener of this.#listeners ?? []) listener.line(gap, false);
-    if (!this.#lost) this.#outbox.push(gap);
   }
 
   /** As it is kept: so that a long name is the same step when it begins as when it was announced. */
   #stepName(name: string | number): string {
-    return storableText(this.#redaction.text(String(name)), LENGTHS.step);
+    return storableText(this.#parts.redaction.text(String(name)), LENGTHS.step);
   }
 
   #progressed(): void {
@@ -539,26 +470,35 @@ export class ActivityRecord implements OutputSink {
 
   #writeChanges(): void {
     if (this.#lost) return;
-    this.#written = this.#store.update(this.identity.id, this.#owner, this.#changes()).catch((error: unknown) => {
-      this.#changed.forget();
-      this.#lose(error);
-    });
+    this.#written = this.#parts.store
+      .update(this.identity.id, this.#parts.owner, this.#changes())
+      .catch((error: unknown) => {
+        this.#madeChanges?.forget();
+        this.#lose(error);
+      });
   }
 
   #changes(): ActivityChanges {
     const now = this.#now();
-    const changes = this.#changed.take({
+    this.#madeChanges ??= new RowChanges(this.identity.metadata);
+    const changes = this.#madeChanges.take({
       progress: this.#progressAt(now),
       expectedEndAt: this.#expectedEndAt(now),
       step: this.#step,
       criticalSection: this.#criticalSection,
       metadata: this.#metadata,
-      ...this.#log.counts,
+      ...this.#logCounts,
     });
     const stepRevision = this.#madeProgress?.stepRevision ?? 0;
     if (stepRevision === this.#stepRevision) return changes;
     this.#stepRevision = stepRevision;
     return { ...changes, steps: this.#progress.steps(now) };
+  }
+
+  /** Those with which it ends. */
+  #lastChanges(): ActivityChanges {
+    if (this.#madeWrites || this.#madeProgress || this.#madeLog) return this.#changes();
+    return this.#status === 'succeeded' ? DONE_ALONE : NONE;
   }
 
   get #progress(): ActivityProgress {
@@ -587,29 +527,33 @@ export class ActivityRecord implements OutputSink {
     return this.#madeWrites;
   }
 
-  get #lines(): LineRedaction {
-    return (this.#madeLines ??= new LineRedaction(this.#redaction));
-  }
-
-  get #outbox(): LogOutbox {
-    if (this.#madeOutbox) return this.#madeOutbox;
-    const store = this.#store;
-    const { ownerId, fence } = this.#owner;
-    const activityId = this.identity.id;
-    const about = { activityId, ownerId, fence };
-    this.#madeOutbox = new LogOutbox({
-      headEnd: this.#log.headEnd,
-      memory: this.#parts.logMemory,
-      append: (lines) => store.append({ activityId, ownerId, fence, lines }),
-      trim: (cut) => store.trim({ ...about, ...cut }),
-      takeSomeGathered: () => this.#gatherer?.takeSomeGathered() ?? false,
+  get #log(): RecordLog {
+    const { store, owner, settings, redaction, logMemory } = this.#parts;
+    this.#madeLog ??= new RecordLog({
+      activityId: this.identity.id,
+      owner,
+      store,
+      limits: settings,
+      redaction,
+      memory: logMemory,
+      step: () => this.#step,
+      now: () => this.#now(),
+      hasEnded: () => this.#ended,
+      isLost: () => this.#lost,
+      heard: (line, isPrivate) => {
+        for (const listener of this.#listeners ?? []) listener.line(line, isPrivate);
+      },
       onLost: (error) => this.#lose(error),
     });
-    return this.#madeOutbox;
+    return this.#madeLog;
   }
 
-  #touch(): void {
-    this.#updatedAt = this.#now();
+  get #logCounts() {
+    return this.#madeLog?.counts ?? INITIAL_LOG;
+  }
+
+  #touch(at = this.#now()): void {
+    this.#updatedAt = at;
     this.#version++;
     if (!this.#listeners) return;
     for (const listener of this.#listeners) listener.changed(this.state);
@@ -617,17 +561,22 @@ export class ActivityRecord implements OutputSink {
 
   /** Never before what was noted last: a clock that steps back must not make a negative duration. */
   #now(): Date {
-    const last = this.#updatedAt ?? this.identity.createdAt;
+    const now = Date.now();
     // Lines come by the million: those of one millisecond share their time.
-    return Date.now() > last.getTime() ? new Date() : last;
+    return now > this.#updatedAt.getTime() ? new Date(now) : this.#updatedAt;
   }
 
   #late(what: string): boolean {
-    if (this.#ended) this.#failures.onLate(what);
+    if (this.#ended && !this.#toldLate?.has(what)) {
+      this.#toldLate ??= new Set();
+      this.#toldLate.add(what);
+      this.#parts.failures.onLate(this.identity.id, what);
+    }
     return this.#ended;
   }
 
   #lose(error: unknown): void {
-    this.#failures.onLost(error);
+    if (!this.#toldLost) this.#parts.failures.onLost(this.identity.id, error);
+    this.#toldLost = true;
   }
 }

@@ -2,6 +2,8 @@ import { checkActivityOptions } from '../config/activity.options.js';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import type { Activity } from '../model/activity.js';
 import { ActivityShutDownError } from '../model/errors.js';
+import { isPromise, type MaybePromise } from '../model/maybe-promise.js';
+import { errorText } from '../model/stored-error.js';
 import type { ActivityBus } from '../bus/activity-bus.js';
 import { Redaction } from '../output/redaction.js';
 import type { ActivityStore, CasResult } from '../storage/activity-store.js';
@@ -18,6 +20,7 @@ import type { JoinedRun } from './joined-run.js';
 import type { RunRequest } from './run-request.js';
 import { RunningActivities } from './running-activities.js';
 import type { RunningActivity, RunningActivityListener } from './running-activity.js';
+import { startWork, type Work } from './start-work.js';
 import { StoreWatch } from './store-watch.js';
 
 export interface RunnerParts {
@@ -54,7 +57,7 @@ export class ActivityRunner {
     this.#admission = new Admission({ ...parts, watch: this.#watch });
     this.#listener = {
       settled: (activity, result) => this.#settled(activity, result),
-      cancelling: (activity) => parts.events.emit('cancelling', () => activity.record.snapshot()),
+      cancelling: (activity) => parts.events.emit('cancelling', activity.record),
       abandoned: (activity) => this.running.abandon(activity),
       released: (activity) => this.running.delete(activity),
       within: withinActivity,
@@ -64,10 +67,18 @@ export class ActivityRunner {
     };
     this.#factoryParts = {
       settings: parts.settings,
-      store: parts.store,
-      redaction: this.redaction,
+      record: {
+        store: parts.store,
+        owner: { ownerId: parts.store.ownerId, fence: 1 },
+        settings: parts.settings,
+        redaction: this.redaction,
+        logMemory: this.logMemory,
+        failures: {
+          onLost: (id, error) => parts.logger.warn(`Part of activity ${id} is not recorded: ${errorText(error)}`),
+          onLate: (id, what) => parts.logger.debug(`Activity ${id} has ended; late ${what} is dropped.`),
+        },
+      },
       listener: this.#listener,
-      logMemory: this.logMemory,
       watch: this.#watch,
     };
   }
@@ -87,7 +98,7 @@ export class ActivityRunner {
   }
 
   /** The same for work that may not want the context, which is made when it is asked for. */
-  runWork<T>(request: RunRequest, body: (activity: RunningActivity) => T | PromiseLike<T>): Promise<T> {
+  runWork<T>(request: RunRequest, body: Work<T>): Promise<T> {
     if (!hasKeys(request.options)) return this.#run(request, body);
     // What the run comes to must be there for others before the run itself begins.
     let tell!: (outcome: Promise<T>) => void;
@@ -98,25 +109,25 @@ export class ActivityRunner {
     return run;
   }
 
-  async #run<T>(request: RunRequest, body: (activity: RunningActivity) => T | PromiseLike<T>): Promise<T> {
-    const activity = await this.#enter(request);
-    if ('outcome' in activity) return (await activity.outcome()) as T;
-    const work = withinActivity(activity, async () => {
-      // An abort may have come since the admission: work that need not begin does not.
-      if (activity.aborted) throw activity.signal.reason;
-      return body(activity);
-    });
+  async #run<T>(request: RunRequest, body: Work<T>): Promise<T> {
+    const activity = this.#create(request);
+    const joined = await this.#admission.admit(activity, request);
+    if (joined) return (await this.#outcomeOf(joined, activity, request)) as T;
+    let work: MaybePromise<T> | undefined;
     let value: T;
     try {
-      value = await activity.untilForced(work);
+      work = startWork(activity, body);
+      value = isPromise(work) ? await activity.untilForced(work) : work;
     } catch (error) {
-      if (activity.forced) finishLate(activity, work);
+      if (activity.forced && isPromise(work)) finishLate(activity, work);
       else await activity.finish({ ok: false, error });
       throw error;
     }
     const followed = followResult(activity, value, request.answer);
     if (followed) return followed.value as T;
-    await activity.finish({ ok: true, value });
+    const settling = activity.settleWith({ ok: true, value });
+    if (settling) await settling;
+    activity.release();
     return value;
   }
 
@@ -164,41 +175,29 @@ export class ActivityRunner {
    *   {ActivityResultUnavailableError}, {ActivityFailedError}.
    */
   async begin(request: RunRequest): Promise<RunningActivity> {
-    const activity = await this.#enter(request);
+    const activity = this.#create(request);
     // Only `run` offers what its run comes to, so only a call of `run` is ever joined to another.
-    if ('outcome' in activity) throw new TypeError('An activity that is begun by hand was joined to another.');
+    if (await this.#admission.admit(activity, request)) {
+      throw new TypeError('An activity that is begun by hand was joined to another.');
+    }
     return activity;
   }
 
-  async #enter(request: RunRequest): Promise<RunningActivity | { outcome: () => Promise<unknown> }> {
+  /** @throws {ActivityShutDownError} while the application stops. */
+  #create(request: RunRequest): RunningActivity {
     try {
-      return await this.#admit(request);
+      const parent = this.#parentOf(request);
+      // What runs may finish while the application stops, with all that it takes to finish.
+      if (this.#stopping && !(parent && this.running.get(parent.id) === parent))
+        throw new ActivityShutDownError(request.options.type);
+      const activity = createRunningActivity(request, parent, this.#factoryParts);
+      this.running.add(activity);
+      request.onCreated?.(activity);
+      return activity;
     } catch (error) {
       request.onRefused?.(error);
       throw error;
     }
-  }
-
-  async #admit(request: RunRequest): Promise<RunningActivity | { outcome: () => Promise<unknown> }> {
-    const parent = this.#parentOf(request);
-    // What runs may finish while the application stops, with all that it takes to finish.
-    if (this.#stopping && !(parent && this.running.get(parent.id) === parent))
-      throw new ActivityShutDownError(request.options.type);
-    const activity = createRunningActivity(request, parent, this.#factoryParts);
-    this.running.add(activity);
-    request.onCreated?.(activity);
-    try {
-      const joined = await this.#admission.admit(activity, request);
-      if (joined) {
-        request.onJoined?.(joined);
-        return { outcome: () => this.#outcomeOf(joined, activity, request) };
-      }
-    } catch (error) {
-      activity.release();
-      throw error;
-    }
-    activity.startDeadline();
-    return activity;
   }
 
   /** @throws what the other one ended with; as a refusal, since no body of this call has thrown it. */
@@ -224,7 +223,7 @@ export class ActivityRunner {
 
   #settled(activity: RunningActivity, result: CasResult): void {
     if (result.won) {
-      this.#parts.events.emit('settled', () => activity.record.snapshot());
+      this.#parts.events.emit('settled', activity.record);
       this.#parts.bus.publish({ kind: 'settled', activityId: activity.id }, { onlyIfWanted: true });
       return;
     }
@@ -239,6 +238,6 @@ export class ActivityRunner {
   /** Somebody else settled it: those who listen here hear how. */
   async #tellForeignEnd(id: string): Promise<void> {
     const row = await this.#parts.store.get(id).catch(() => null);
-    if (row) this.#parts.events.emit('settled', () => row);
+    if (row) this.#parts.events.emit('settled', { snapshot: () => row });
   }
 }

@@ -15,7 +15,7 @@ import { whenAborted } from './linked-signal.js';
 import { afterDelay } from './long-timeout.js';
 import type { RunRequest } from './run-request.js';
 import type { RunningActivity } from './running-activity.js';
-import type { StoreWatch } from './store-watch.js';
+import type { MissedStart, StoreWatch } from './store-watch.js';
 
 export interface AdmissionParts {
   settings: ActivitySettings;
@@ -39,32 +39,51 @@ export class Admission {
    * Resolves when the body may be called; otherwise the activity has been settled. With a joined run, another activity
    * stands for the call: nothing is written of this one.
    * @throws {ActivityQueueTimeoutError} no slot came in time; {ActivityStoreError} the start could not be recorded and
-   *   the policy is `reject`; the signal's reason when the activity was aborted before its body.
+   *   the policy is `reject`; the signal's reason when the activity was aborted before its body. `onRefused` hears of it.
    */
   async admit(activity: RunningActivity, request: RunRequest): Promise<JoinedRun | undefined> {
     const { options } = request;
-    if (hasKeys(options)) return this.#admitWithKeys(activity, request);
-    const place = this.#enterLimit(activity, options);
-    const startsAtOnce = (place?.granted ?? true) && !activity.aborted;
-    await this.#recordStart(activity, startsAtOnce ? 'running' : 'queued', options.onStoreFailure);
-    this.#recorded(activity, request);
-    this.parts.events.emit(startsAtOnce ? 'started' : 'queued', () => activity.record.snapshot());
-    if (place && !startsAtOnce && !activity.aborted) await this.#waitForSlot(activity, place, options);
-    await activity.whenNoCancelIsPending();
-    await refuseIfAborted(activity);
+    try {
+      if (hasKeys(options)) {
+        const joined = await this.#startWithKeys(activity, request);
+        if (joined) {
+          request.onJoined?.(joined);
+          return joined;
+        }
+      } else {
+        const place = this.#enterLimit(activity, options);
+        const startsAtOnce = (place?.granted ?? true) && !activity.aborted;
+        const begun = activity.record.begin(startsAtOnce ? 'running' : 'queued');
+        const missed = await this.parts.watch.recorded(begun, activity.record);
+        if (missed) this.#refuseUnrecorded(activity, missed, options.onStoreFailure);
+        this.#recorded(activity, request, startsAtOnce ? 'started' : 'queued');
+        if (place && !startsAtOnce && !activity.aborted) await this.#waitForSlot(activity, place, options);
+      }
+      const pending = activity.whenNoCancelIsPending();
+      if (pending) await pending;
+      if (activity.aborted) await refuseAborted(activity);
+    } catch (error) {
+      activity.release();
+      request.onRefused?.(error);
+      throw error;
+    }
+    activity.startDeadline();
     return undefined;
   }
 
   /** The key first, then the slot: nobody holds a slot while it waits for a key. */
-  async #admitWithKeys(activity: RunningActivity, request: RunRequest): Promise<JoinedRun | undefined> {
+  async #startWithKeys(activity: RunningActivity, request: RunRequest): Promise<JoinedRun | undefined> {
     const { options } = request;
     const start = await this.#keys.enter({ activity, request });
     if ('outcome' in start) return start;
     const { status } = start;
-    if (!start.recorded) await this.#recordStart(activity, status, options.onStoreFailure, start.alone);
-    this.#recorded(activity, request);
+    if (!start.recorded) {
+      // One whose keys were asked for has had its time already.
+      const missed = await this.parts.watch.recorded(activity.record.begin(status), activity.record, !start.alone);
+      if (missed) this.#refuseUnrecorded(activity, missed, options.onStoreFailure);
+    }
     if (start.alone) activity.record.message('warn', aloneText(keyOf(options)), 'activity');
-    this.parts.events.emit(status === 'running' ? 'started' : 'queued', () => activity.record.snapshot());
+    this.#recorded(activity, request, status === 'running' ? 'started' : 'queued');
     const queueTimeout = options.queueTimeout ?? this.parts.settings.queueTimeout;
     const giveUpAt = queueTimeout === undefined ? undefined : performance.now() + queueTimeout;
     if (start.wait && !activity.aborted) await this.#waitForKey(activity, start.wait, options);
@@ -74,15 +93,14 @@ export class Admission {
       if (place && !place.granted) await this.#waitForSlot(activity, place, options, left);
       else await this.#start(activity);
     }
-    await activity.whenNoCancelIsPending();
-    await refuseIfAborted(activity);
     return undefined;
   }
 
   /** What was noted before the start has what functions of the application have thrown: no caller's to read. */
-  #recorded(activity: RunningActivity, { notes, onRecorded }: RunRequest): void {
+  #recorded(activity: RunningActivity, { notes, onRecorded }: RunRequest, event: 'started' | 'queued'): void {
     onRecorded?.(activity);
     for (const note of notes ?? []) activity.record.privateMessage('warn', note);
+    this.parts.events.emit(event, activity.record);
   }
 
   async #waitForKey(
@@ -117,17 +135,13 @@ export class Admission {
     return place;
   }
 
-  async #recordStart(
+  /** @throws {ActivityStoreError} where the policy is to refuse it. */
+  #refuseUnrecorded(
     activity: RunningActivity,
-    status: 'queued' | 'running',
+    missed: MissedStart,
     policy: StoreFailurePolicy = this.parts.settings.onStoreFailure,
-    isAway = false,
-  ): Promise<void> {
-    const { type } = activity.record.identity;
-    const begun = activity.record.begin(status);
-    // One whose keys were asked for has had its time already.
-    const missed = await this.parts.watch.recorded(begun, isAway ? { type, patience: 0 } : { type });
-    if (!missed || policy === 'run') return;
+  ): void {
+    if (policy === 'run') return;
     const error = new ActivityStoreError(
       `Activity ${activity.id} was not started, since it could not be recorded: ${missed.why}.`,
       { cause: missed.cause },
@@ -160,10 +174,8 @@ export class Admission {
   }
 
   async #start(activity: RunningActivity): Promise<void> {
-    const granted: CasResult = await withinTime(activity.record.grant(), this.parts.watch.patience, {
-      won: true,
-    });
-    if (granted.won) return this.parts.events.emit('started', () => activity.record.snapshot());
+    const granted: CasResult = await this.parts.watch.inTime(activity.record.grant(), { won: true });
+    if (granted.won) return this.parts.events.emit('started', activity.record);
     // Someone else was first. A row that is gone was deleted by hand: the work was asked for, so it runs.
     if (granted.status === null || !isFinalStatus(granted.status)) return;
     const row = await this.parts.store.get(activity.id).catch(() => null);
@@ -180,8 +192,8 @@ function keyOf({ exclusive, idempotencyKey }: CheckedActivityOptions): string {
   return exclusive?.key ?? idempotencyKey ?? '';
 }
 
-async function refuseIfAborted(activity: RunningActivity): Promise<void> {
-  if (!activity.aborted) return;
+/** @throws the signal's reason. */
+async function refuseAborted(activity: RunningActivity): Promise<never> {
   const error: unknown = activity.signal.reason;
   if (!activity.settled) await activity.refuse(outcomeOf({ ok: false, error }, activity.signal), error);
   throw error;

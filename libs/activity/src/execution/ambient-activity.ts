@@ -20,6 +20,10 @@ export function ambientActivity(): RunningActivity | undefined {
 }
 
 /** Runs `work` with `activity` around it. @internal */
-export function withinActivity<T>(activity: RunningActivity, work: () => T): T {
-  return ambient.run(activity, work);
+export function withinActivity<T, Args extends unknown[]>(
+  activity: RunningActivity,
+  work: (...args: Args) => T,
+  ...args: Args
+): T {
+  return ambient.run(activity, work, ...args);
 }

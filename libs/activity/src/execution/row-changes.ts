@@ -7,11 +7,9 @@ export type RowValues = Required<Omit<ActivityChanges, 'progress' | 'steps'>> & 
 /** Of one row, what has been handed to be written: so that each write has only what is new. */
 export class RowChanges {
   #handed: RowValues | undefined;
-  readonly #initial: RowValues;
 
   constructor(metadata: JsonObject) {
-    this.#initial = { ...INITIAL, metadata };
-    this.#handed = this.#initial;
+    this.#handed = { ...INITIAL, metadata };
   }
 
   /** What differs from what was handed before; from now on, `values` has been. */
@@ -35,17 +33,22 @@ export class RowChanges {
   }
 }
 
+/** Of a log without lines. */
+export const INITIAL_LOG = Object.freeze({
+  messageCount: 0,
+  warningCount: 0,
+  errorCount: 0,
+  droppedMessageCount: 0,
+  latestMessage: null,
+});
+
 /** What a new row has. */
 const INITIAL: Omit<RowValues, 'metadata'> = {
   progress: { percent: null, current: null, total: null, unit: null, perSecond: null },
   expectedEndAt: null,
   step: null,
   criticalSection: null,
-  latestMessage: null,
-  messageCount: 0,
-  warningCount: 0,
-  errorCount: 0,
-  droppedMessageCount: 0,
+  ...INITIAL_LOG,
 };
 
 const ALONE = ['expectedEndAt', 'step', 'criticalSection', 'latestMessage', 'metadata'] as const;

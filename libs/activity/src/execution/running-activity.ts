@@ -14,22 +14,22 @@ import { isFinalStatus } from '../model/statuses.js';
 import type { CancelFact, CasResult, ForeignEnd, RequestReason } from '../storage/activity-store.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityRecord } from './activity-record.js';
-import { withinTime } from './bounded-wait.js';
 import { cancellationAsked, cancellationOfEnd, factOf, isAsked, levelOf } from './cancel-fact.js';
 import { createActivityContext } from './create-activity-context.js';
 import { faithfulResult } from './kept-result.js';
 import { whenAborted } from './linked-signal.js';
 import { afterDelay } from './long-timeout.js';
+import type { StoreWatch } from './store-watch.js';
 import { WorkAbort } from './work-abort.js';
 
 export interface RunningActivityOptions {
-  timeout?: number;
+  timeout: number | undefined;
   cancelGrace: number;
-  /** How long the work's caller waits for the end to be durable, as it is known then. */
-  settlePatience: () => number;
   /** `faithfully`: it may have to stand for the real one, so a poorer form is not kept. */
   keepResult: boolean | 'faithfully';
-  outcomes?: OutcomeChoices;
+  outcomes: OutcomeChoices | undefined;
+  /** Says how long the work's caller waits for the end to be durable. */
+  watch: StoreWatch;
 }
 
 /** Told to the runner, which owns what is shared: the registry, events and the log of the application. */
@@ -53,7 +53,13 @@ export interface RunningActivityListener {
   warn(text: string): void;
 }
 
+/** A slot, a key or a place in line. */
+export interface Place {
+  leave(): void;
+}
+
 const FORCED: Outcome = { status: 'cancelled', reason: 'forced' };
+const NOT_FIRST: CasResult = { won: false, status: null };
 const NEVER_ABORTED = new AbortController().signal;
 
 /**
@@ -62,14 +68,14 @@ const NEVER_ABORTED = new AbortController().signal;
  * settled after the grace without it, and keeps its slot until it has ended.
  */
 export class RunningActivity {
-  readonly #pendingCancels = new Set<Promise<unknown>>();
-  readonly #releasers: (() => void)[] = [];
-  readonly #places: { leave(): void }[] = [];
-  readonly #placesUntilSettled: { leave(): void }[] = [];
-  // Made when they are asked for: most work is short, says nothing of itself and is never stopped.
+  // Made when they are asked for: most work is short, says nothing of itself, holds nothing and is never stopped.
+  #pendingCancels: Set<Promise<unknown>> | undefined;
+  #releasers: (() => void)[] | undefined;
+  #places: Place[] | undefined;
+  #placesUntilSettled: Place[] | undefined;
   #madeContext: ActivityContext | undefined;
   #madeAbort: WorkAbort | undefined;
-  #forcedListeners: ((reason: unknown) => void)[] = [];
+  #forcedListeners: ((reason: unknown) => void)[] | undefined;
   #settlement: Promise<CasResult> | undefined;
   /** The work has come back, and its clean-ups are waited for. */
   #ending = false;
@@ -108,7 +114,9 @@ export class RunningActivity {
   /** Calls `listener` with the signal's reason when the row is settled without the body; at once, if it has been. */
   onForced(listener: (reason: unknown) => void): void {
     if (this.#forced) listener(this.signal.reason);
-    else if (!this.#ended) this.#forcedListeners.push(listener);
+    else if (this.#ended) return;
+    else if (this.#forcedListeners) this.#forcedListeners.push(listener);
+    else this.#forcedListeners = [listener];
   }
 
   /** What `work` gives; or the signal's reason, when the row is settled without the body. */
@@ -146,21 +154,20 @@ export class RunningActivity {
    * The slot, key or place in line that it gives back when its body has ended. `until: 'settled'`: also when the row was
    * settled without the body, as other processes see it.
    */
-  hold(place: { leave(): void }, { until = 'ended' }: { until?: 'ended' | 'settled' } = {}): void {
-    (until === 'ended' ? this.#places : this.#placesUntilSettled).push(place);
+  hold(place: Place, { until = 'ended' }: { until?: 'ended' | 'settled' } = {}): void {
+    if (until === 'ended') (this.#places ??= []).push(place);
+    else (this.#placesUntilSettled ??= []).push(place);
   }
 
   /** Calls `release` when the body has ended; at once, if it has already. */
   onRelease(release: () => void): void {
     if (this.#ended) release();
-    else this.#releasers.push(release);
+    else this.#addReleaser(release);
   }
 
   /** Aborts with the reason `parent` when `signal` does. */
   follow(signal: AbortSignal): void {
-    this.#releasers.push(
-      whenAborted(signal, () => this.abort(new ActivityParentCancelledError(this.id, signal.reason))),
-    );
+    this.#addReleaser(whenAborted(signal, () => this.abort(new ActivityParentCancelledError(this.id, signal.reason))));
   }
 
   /**
@@ -169,7 +176,7 @@ export class RunningActivity {
    */
   followParent(parent: RunningActivity): void {
     if (parent.#madeAbort?.sections.isCleaningUp) return;
-    this.#releasers.push(
+    this.#addReleaser(
       whenAborted(parent.signal, () => {
         const cancellation = new ActivityParentCancelledError(this.id, parent.signal.reason);
         if (this.record.identity.cancellable || !isAsked(cancellation)) this.abort(cancellation);
@@ -185,7 +192,7 @@ export class RunningActivity {
     const derived = new AbortController();
     setMaxListeners(0, derived.signal);
     for (const signal of parent ? [this.signal, parent] : [this.signal]) {
-      this.#releasers.push(whenAborted(signal, () => derived.abort(signal.reason)));
+      this.#addReleaser(whenAborted(signal, () => derived.abort(signal.reason)));
     }
     return derived.signal;
   }
@@ -194,17 +201,20 @@ export class RunningActivity {
   startDeadline(): void {
     const { timeout } = this.options;
     if (timeout === undefined) return;
-    this.#releasers.push(afterDelay(timeout, () => this.abort(new ActivityDeadlineError(this.id, timeout))));
+    this.#addReleaser(afterDelay(timeout, () => this.abort(new ActivityDeadlineError(this.id, timeout))));
   }
 
   /** A cancel that is being written: the body is not called before its outcome is known. */
   expectCancel(write: Promise<unknown>): void {
-    const done = write.catch(() => undefined).finally(() => this.#pendingCancels.delete(done));
-    this.#pendingCancels.add(done);
+    const pending = (this.#pendingCancels ??= new Set());
+    const done = write.catch(() => undefined).finally(() => pending.delete(done));
+    pending.add(done);
   }
 
-  async whenNoCancelIsPending(): Promise<void> {
-    while (this.#pendingCancels.size > 0) await Promise.all(this.#pendingCancels);
+  /** Undefined where none is. */
+  whenNoCancelIsPending(): Promise<void> | undefined {
+    const pending = this.#pendingCancels;
+    return pending && pending.size > 0 ? whenEmpty(pending) : undefined;
   }
 
   /** Aborts the signal, once, and not before an open critical section has ended; the first reason stands. */
@@ -245,7 +255,9 @@ export class RunningActivity {
     }
     void this.#abandonOnce(this.#settlement!);
     this.#abort.hooks.leave(cancellation);
-    for (const tell of this.#forcedListeners.splice(0)) tell(cancellation);
+    const listeners = this.#forcedListeners ?? [];
+    this.#forcedListeners = undefined;
+    for (const tell of listeners) tell(cancellation);
     return this.#settlement;
   }
 
@@ -267,24 +279,29 @@ export class RunningActivity {
     this.#abort.now(cancellation);
     this.listener.settled(this, { won: true });
     // Others have its key now.
-    for (const place of this.#placesUntilSettled.splice(0)) place.leave();
+    this.#leavePlacesUntilSettled();
     if (reason === 'forced') void this.force();
     return true;
   }
 
   /**
-   * The body has come back: settles (if nothing has before), waits until that is durable, but not longer than
-   * `settlePatience`, and gives the slot back. Never rejects: the caller gets the body's own value or error.
+   * The body has come back: settles (if nothing has before), waits until that is durable, but not longer than the store is
+   * given, and gives the slot back. Never rejects: the caller gets the body's own value or error.
    */
   async finish(completion: Completion): Promise<void> {
+    await this.settleWith(completion);
+    this.release();
+  }
+
+  /** The same but for the release. Undefined: it had ended before, and there is nothing to wait for. */
+  settleWith(completion: Completion): Promise<unknown> | undefined {
     if (this.settled) {
       this.listener.debug(`Activity ${this.id} has ended before its work; what the work gave is not recorded.`);
-    } else {
-      const outcome = this.outcomeOf(completion);
-      const error = completion.ok || outcome.status === 'succeeded' ? undefined : toStoredError(completion.error);
-      await this.settle(outcome, { error, result: this.#kept(completion) });
+      return undefined;
     }
-    this.release();
+    const outcome = this.outcomeOf(completion);
+    const error = completion.ok || outcome.status === 'succeeded' ? undefined : toStoredError(completion.error);
+    return this.#settleOnce(outcome, { error, result: this.#kept(completion) });
   }
 
   /** How it ends with this: as its reason says, or its type. */
@@ -294,17 +311,35 @@ export class RunningActivity {
 
   /** Settles, when the clean-ups of an aborted one have ended. @returns whether this was first. */
   async settle(outcome: Outcome, what: { error?: StoredError; result?: Json }): Promise<boolean> {
-    if (this.settled || this.#ending) return false;
+    const settling = this.#settleOnce(outcome, what);
+    return settling !== undefined && ((await settling)?.won ?? true);
+  }
+
+  /** Undefined: it has been settled, or is about to be. */
+  #settleOnce(
+    outcome: Outcome,
+    what: { error?: StoredError; result?: Json },
+  ): Promise<CasResult | undefined> | undefined {
+    if (this.settled || this.#ending) return undefined;
     const cleanUps = this.#madeAbort?.hooks.whenDone();
-    if (cleanUps) {
-      this.#ending = true;
-      await cleanUps;
-      if (this.settled) return false;
-    }
+    return cleanUps ? this.#settleAfter(cleanUps, outcome, what) : this.#settleInTime(outcome, what);
+  }
+
+  async #settleAfter(
+    cleanUps: Promise<void>,
+    outcome: Outcome,
+    what: { error?: StoredError; result?: Json },
+  ): Promise<CasResult | undefined> {
+    this.#ending = true;
+    await cleanUps;
+    return this.settled ? NOT_FIRST : this.#settleInTime(outcome, what);
+  }
+
+  /** Undefined: nobody knows yet. */
+  #settleInTime(outcome: Outcome, what: { error?: StoredError; result?: Json }): Promise<CasResult | undefined> {
     this.record.takeSources();
     if (what.error && outcome.reason === 'error') this.#tellOf(what.error);
-    const result = await withinTime(this.#settle(outcome, what), this.options.settlePatience(), undefined);
-    return result?.won ?? true;
+    return this.options.watch.inTime(this.#settle(outcome, what), undefined);
   }
 
   #tellOf(error: StoredError): void {
@@ -323,10 +358,26 @@ export class RunningActivity {
     if (this.#ended) return;
     this.#ended = true;
     this.#madeAbort?.hooks.close();
-    this.#forcedListeners = [];
-    for (const release of this.#releasers.splice(0)) release();
-    for (const place of [...this.#places.splice(0), ...this.#placesUntilSettled.splice(0)]) place.leave();
+    this.#forcedListeners = undefined;
+    const releasers = this.#releasers ?? [];
+    this.#releasers = undefined;
+    for (const release of releasers) release();
+    const places = this.#places ?? [];
+    this.#places = undefined;
+    for (const place of places) place.leave();
+    this.#leavePlacesUntilSettled();
     this.listener.released(this);
+  }
+
+  #leavePlacesUntilSettled(): void {
+    const places = this.#placesUntilSettled ?? [];
+    this.#placesUntilSettled = undefined;
+    for (const place of places) place.leave();
+  }
+
+  #addReleaser(release: () => void): void {
+    if (this.#releasers) this.#releasers.push(release);
+    else this.#releasers = [release];
   }
 
   get #abort(): WorkAbort {
@@ -350,7 +401,7 @@ export class RunningActivity {
       this.#markCancelling(cancellation);
     }
     this.record.stopSources();
-    this.#releasers.push(afterDelay(this.options.cancelGrace, () => void this.#graceIsOver()));
+    this.#addReleaser(afterDelay(this.options.cancelGrace, () => void this.#graceIsOver()));
   }
 
   #held(cancellation: ActivityCancelledError, section: string): void {
@@ -386,7 +437,7 @@ export class RunningActivity {
 
   async #abandonOnce(settled: Promise<unknown>): Promise<void> {
     await settled;
-    for (const place of this.#placesUntilSettled.splice(0)) place.leave();
+    this.#leavePlacesUntilSettled();
     this.listener.abandoned(this);
   }
 
@@ -398,7 +449,7 @@ export class RunningActivity {
       },
       (error: unknown) => {
         this.listener.warn(`The end of activity ${this.id} could not be recorded: ${errorText(error)}`);
-        return { won: false, status: null };
+        return NOT_FIRST;
       },
     );
     return this.#settlement;
@@ -417,4 +468,8 @@ export class RunningActivity {
     this.record.message('warn', `The result is not kept, since ${why}; a repeated call will be told so.`, 'activity');
     return undefined;
   }
+}
+
+async function whenEmpty(pending: ReadonlySet<Promise<unknown>>): Promise<void> {
+  while (pending.size > 0) await Promise.all(pending);
 }

@@ -1,5 +1,19 @@
 import { errorText } from '../model/stored-error.js';
-import { withinTime } from './bounded-wait.js';
+import { afterDelay } from './long-timeout.js';
+import { SharedDeadline, type Wait } from './shared-deadline.js';
+
+/** Why a start has not been recorded. */
+export interface MissedStart {
+  why: string;
+  cause?: unknown;
+}
+
+/** The activity whose start is written. */
+export interface StartedRecord {
+  readonly type: string;
+  /** Its first row was refused for good; also told when nobody waits for it any more. */
+  refused(): void;
+}
 
 /**
  * What the calls of this process know of the store. A start that was not recorded within `startTimeout` says that the
@@ -7,6 +21,7 @@ import { withinTime } from './bounded-wait.js';
  * it meanwhile has landed.
  */
 export class StoreWatch {
+  readonly #deadline: SharedDeadline;
   #isAway = false;
   #isRefusing = false;
 
@@ -14,46 +29,70 @@ export class StoreWatch {
     private readonly startTimeout: number,
     private readonly store: { readonly isAway: boolean },
     private readonly logger: { warn(text: string): void; log(text: string): void },
-  ) {}
+  ) {
+    this.#deadline = new SharedDeadline(startTimeout);
+  }
 
   /** How long the work waits for a write, in milliseconds. */
   get patience(): number {
     return this.#isAway || this.store.isAway ? 0 : this.startTimeout;
   }
 
+  /** What `write` gives; or `late`, when the work is to wait for it no longer. A rejection passes through. */
+  inTime<T, L>(write: Promise<T>, late: L): Promise<T | L> {
+    return new Promise((resolve, reject) => {
+      const wait = this.#wait(() => resolve(late));
+      write.then(
+        (value) => {
+          wait.end();
+          return resolve(value);
+        },
+        (error: unknown) => {
+          wait.end();
+          reject(error);
+        },
+      );
+    });
+  }
+
   /**
    * Waits for the first row of an activity.
+   * @param patient  false: it has had its time already.
    * @returns undefined when it is durable; else what kept it.
    */
-  async recorded(
-    start: Promise<unknown>,
-    { type, patience = this.patience }: { type: string; patience?: number },
-  ): Promise<{ why: string; cause?: unknown } | undefined> {
-    try {
-      if (
-        await withinTime(
-          start.then(() => true),
-          patience,
-          false,
-        )
-      ) {
-        this.#isBack();
-        return undefined;
-      }
-    } catch (cause) {
-      const why = errorText(cause);
-      if (!this.#isRefusing && !this.#isAway) this.#warn(why, type);
-      this.#isRefusing = true;
-      return { why, cause };
-    }
-    start.then(
-      () => this.#isBack(),
-      () => undefined,
-    );
+  recorded(start: Promise<unknown>, record: StartedRecord, patient = true): Promise<MissedStart | undefined> {
+    return new Promise((resolve) => {
+      const wait = this.#wait(() => resolve(this.#late(record.type)), patient);
+      start.then(
+        () => {
+          wait.end();
+          this.#isBack();
+          return resolve(undefined);
+        },
+        (cause: unknown) => {
+          record.refused();
+          if (wait.end()) resolve(this.#refused(cause, record.type));
+        },
+      );
+    });
+  }
+
+  #wait(onLate: () => void, patient = true): Wait {
+    return patient && this.patience > 0 ? this.#deadline.wait(onLate) : waitNoLonger(onLate);
+  }
+
+  #late(type: string): MissedStart {
     const why = `the database did not answer within ${this.startTimeout} ms`;
     if (!this.#isAway && !this.#isRefusing) this.#warn(why, type);
     this.#isAway = true;
     return { why };
+  }
+
+  #refused(cause: unknown, type: string): MissedStart {
+    const why = errorText(cause);
+    if (!this.#isRefusing && !this.#isAway) this.#warn(why, type);
+    this.#isRefusing = true;
+    return { why, cause };
   }
 
   /** One warning for each outage, not for each call. */
@@ -70,4 +109,19 @@ export class StoreWatch {
     this.#isRefusing = false;
     this.logger.log('Activities are recorded again.');
   }
+}
+
+/** What is there already is taken, and nothing else. */
+function waitNoLonger(onLate: () => void): Wait {
+  let isOver = false;
+  const giveUp = afterDelay(0, () => {
+    isOver = true;
+    onLate();
+  });
+  return {
+    end: () => {
+      giveUp();
+      return !isOver;
+    },
+  };
 }

@@ -22,7 +22,7 @@ describe('Retry-After', () => {
     const durations = new SeenDurations(events);
     durations.listen();
     const settled = (status: string, durationMs: number | null) =>
-      events.emit('settled', () => ({ type: 'report', status, durationMs }) as Activity);
+      events.emit('settled', { snapshot: () => ({ type: 'report', status, durationMs }) as Activity });
     settled('failed', 9);
     settled('succeeded', null);
     expect(durations.of('report')).toBeUndefined();
