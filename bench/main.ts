@@ -1,4 +1,5 @@
 // `npm run bench [-- NAME …] [--strict]`: each row is a ratio of two things measured in the same run on this machine.
+import { benchHttpOverhead } from './http-overhead.js';
 import { benchListAtScale } from './list-at-scale.js';
 import { benchBigOutput } from './big-output.js';
 import { benchLogLines } from './log-lines.js';
@@ -11,6 +12,7 @@ const rows: Record<string, () => Promise<boolean>> = {
   schema: benchSchema,
   'tracked-calls': benchTrackedCalls,
   'tracked-latency': benchTrackedLatency,
+  'http-overhead': benchHttpOverhead,
   'log-lines': benchLogLines,
   'list-at-scale': benchListAtScale,
   'prune-under-load': benchPruneUnderLoad,
