@@ -5,6 +5,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { ActivityModule, ActivityService, TrackedActivity, type ActivityModuleOptions } from 'nestjs-activity';
 import { DataSource } from 'typeorm';
 import type { BenchDatabase } from './bench-database.js';
+import { generateHistory, type HistorySize } from './generated-history.js';
 
 export const PREFIX = 'bench_';
 
@@ -12,6 +13,16 @@ export const PREFIX = 'bench_';
 class Nothing {
   @TrackedActivity({ type: 'bench.nothing' })
   async work(): Promise<void> {}
+}
+
+/** Fills the tables, which a tracker has made. */
+export async function fill({ options }: BenchDatabase, size: Omit<HistorySize, 'prefix'>): Promise<void> {
+  const dataSource = await new DataSource(options).initialize();
+  try {
+    await generateHistory(dataSource, { ...size, prefix: PREFIX });
+  } finally {
+    await dataSource.destroy();
+  }
 }
 
 /** An application with the tracker and a tracked method that does nothing. */

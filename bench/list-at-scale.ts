@@ -1,7 +1,7 @@
 import type { ActivityQuery, ActivityService } from 'nestjs-activity';
-import { openBenchApp } from './bench-app.js';
+import { fill, openBenchApp } from './bench-app.js';
 import { createBenchDatabase, type BenchDatabaseKind } from './bench-database.js';
-import { GENERATED, generateHistory } from './generated-history.js';
+import { GENERATED } from './generated-history.js';
 import { reportBound } from './measure.js';
 
 const SMALL = 10_000;
@@ -53,7 +53,7 @@ async function measure(kind: BenchDatabaseKind, activities: number) {
   if (!database) return undefined;
   const app = await openBenchApp(database, { retention: false });
   try {
-    await generateHistory(database, { activities, linesEach: LINES_EACH });
+    await fill(database, { activities, linesEach: LINES_EACH });
     const service = app.activities;
     const cursor = await cursorOfPage(service, 1_000);
     const times: Record<string, number> = {};

@@ -1,6 +1,5 @@
-import { openBenchApp } from './bench-app.js';
+import { fill, openBenchApp } from './bench-app.js';
 import { createBenchDatabase } from './bench-database.js';
-import { generateHistory } from './generated-history.js';
 import { reportBound } from './measure.js';
 import { expectCount } from './tracked-calls.js';
 
@@ -18,7 +17,7 @@ export async function benchPruneUnderLoad(): Promise<boolean> {
     if (!database) continue;
     const app = await openBenchApp(database, { retention: { maxAge: '1s', maxCount: false, minAge: 1, every: false } });
     try {
-      await generateHistory(database, { activities: OLD, linesEach: LINES_EACH });
+      await fill(database, { activities: OLD, linesEach: LINES_EACH });
       await callsUntil(app.nothing, delayed(2_000));
       const idle = await callsUntil(app.nothing, delayed(IDLE_MS));
       const start = performance.now();

@@ -125,7 +125,7 @@ describeEachDatabase('the tracker', (database) => {
     await store.append(line(lost.id, 1));
     expect(await store.settle(end(lost.id))).toEqual({ won: false, status: null });
     await app.synchronize(true);
-    expect(await store.list({})).toEqual({ items: [], nextCursor: null });
+    expect(await store.list({})).toEqual({ items: [], nextCursor: null, searchedTo: null });
     await app.synchronize(true);
     expect(await store.requestCancel(id, { requestedAt: new Date(), by: null, reason: null })).toEqual({
       outcome: 'unknown',

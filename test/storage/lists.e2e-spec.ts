@@ -124,6 +124,9 @@ describeEachDatabase('the history', (database) => {
       expect(await found('import OF')).toEqual([titled.id]);
       expect(await found('50%')).toEqual([titled.id]);
       expect(await found('REDIS')).toEqual([named.id]);
+      expect(await found('OF ÜMLAUTS')).toEqual([titled.id]);
+      expect(await found('Ümlauts')).toEqual([titled.id]);
+      expect(await found('umlauts')).toEqual([]);
       expect(await found("'t_d")).toEqual([failed.id]);
       expect(await found('_')).toEqual([failed.id]);
       expect(await found('%%')).toEqual([]);
@@ -227,7 +230,11 @@ describeEachDatabase('the history', (database) => {
         invalid,
         expect.stringContaining('must be a valid Date'),
       ]);
-      expect(await problemsOf({ sort: 'id' })).toEqual([invalid, expect.stringContaining('unknown option `sort`')]);
+      expect(await problemsOf({ order: 'id' })).toEqual([invalid, expect.stringContaining('unknown option `order`')]);
+      expect(await problemsOf({ sort: 'id' })).toEqual([
+        invalid,
+        "`sort` is \"id\": it must be one of '-created', '-finished', '-duration', 'type', 'status'",
+      ]);
       for (const query of [{ after: -1 }, { limit: 1_001 }, { level: ['loud'] }, { from: 1 }]) {
         await expect(store.messages(v4(), query as MessageQuery)).rejects.toMatchObject({ code: invalid });
       }

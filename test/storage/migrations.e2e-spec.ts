@@ -24,6 +24,7 @@ const names = [
   'AddCriticalSection1795593840000',
   'AddChores1795593900000',
   'AddLeases1795593960000',
+  'IndexScopes1795594080000',
 ];
 let processes: BootProcesses;
 
@@ -132,7 +133,7 @@ describeEachDatabase('the schema', (database) => {
         return { columns: table!.columns.length, indexes: new Set(table!.indices.map(({ name }) => name)) };
       };
       const asMigrated = await shape();
-      expect(asMigrated.indexes.size).toBe(7);
+      expect(asMigrated.indexes.size).toBe(8);
       await app.synchronize();
       expect(await shape()).toEqual(asMigrated);
       await app.destroy();

@@ -72,6 +72,7 @@ export type { ActivityEvent, ActivityEventName } from './model/events.js';
 export type { ChosenReason, OutcomeChoices } from './model/outcome.js';
 export type { ActivityFrame, DoneFrame, ErrorFrame, GapFrame, LogFrame, StartedFrame } from './model/frames.js';
 export { ABORT_REASONS, ACTIVITY_REASONS, type AbortReason, type ActivityReason } from './model/reasons.js';
+export { ACTIVITY_SORTS, type ActivitySort } from './model/sorts.js';
 export type { ActivityStats, RecentFigures, WaitingWrites } from './model/stats.js';
 export {
   ACTIVE_STATUSES,

@@ -1,5 +1,5 @@
 import type { UsualDuration } from '../model/activity.js';
-import type { DurationsOf } from '../storage/recent-durations.js';
+import type { DurationsOf } from '../storage/activity-store.js';
 
 const LEAST_RUNS = 5;
 const KEPT_MS = 60_000;

@@ -1,49 +1,71 @@
-import type { WhereExpressionBuilder } from 'typeorm';
 import { LENGTHS } from './activity-entities.js';
-import { firstIdAt } from './activity-id.js';
 import type { ActivityFilter } from './activity-store.js';
 import { storableText } from './storable-text.js';
 
 /** The alias of the table in every query of ours. */
 export const ALIAS = 'activity';
 
+/** The scope of what has none of its own: so many rows that no index is kept for it, where the database allows that. */
+export const DEFAULT_SCOPE = 'default';
+
 /**
- * Adds the conditions of a filter. Its texts are made storable as those of a row are: so a value that was cut is found
- * by the whole of it, and none can break a statement.
+ * What is filtered by, in the order in which one of several is followed: in front what usually leaves the fewest rows to
+ * look at.
  */
-export function applyFilter(query: WhereExpressionBuilder, filter: ActivityFilter): void {
-  anyOf(query, 'status', filter.status, 16);
-  anyOf(query, 'type', filter.type, LENGTHS.type);
-  anyOf(query, 'scope', filter.scope, LENGTHS.scope);
-  equals(query, 'resource_type', filter.resourceType, LENGTHS.resource_type);
-  equals(query, 'resource_id', filter.resourceId, LENGTHS.resource_id);
-  equals(query, 'actor_id', filter.actorId, LENGTHS.actor_id);
-  equals(query, 'batch_id', filter.batchId, LENGTHS.batch_id);
-  equals(query, 'parent_id', filter.parentId, LENGTHS.parent_id);
-  // By id, which has the time of creation in it and is in every index.
-  if (filter.createdFrom) {
-    query.andWhere(`${ALIAS}.id >= :createdFrom`, { createdFrom: firstIdAt(filter.createdFrom.getTime()) });
-  }
-  if (filter.createdBefore) {
-    query.andWhere(`${ALIAS}.id < :createdBefore`, { createdBefore: firstIdAt(filter.createdBefore.getTime()) });
-  }
+const COLUMNS = {
+  parent_id: { option: 'parentId', max: LENGTHS.parent_id },
+  batch_id: { option: 'batchId', max: LENGTHS.batch_id },
+  resource_id: { option: 'resourceId', max: LENGTHS.resource_id },
+  actor_id: { option: 'actorId', max: LENGTHS.actor_id },
+  scope: { option: 'scope', max: LENGTHS.scope },
+  type: { option: 'type', max: LENGTHS.type },
+  status: { option: 'status', max: 16 },
+  resource_type: { option: 'resourceType', max: LENGTHS.resource_type },
+} as const satisfies Record<string, { option: keyof ActivityFilter; max: number }>;
+
+type FilterColumn = keyof typeof COLUMNS;
+export type IndexedColumn = Exclude<FilterColumn, 'resource_type'>;
+
+/** That a column has any of some values; null: that it has none. */
+export interface Condition {
+  column: FilterColumn;
+  values: readonly string[] | null;
 }
 
-function anyOf(
-  query: WhereExpressionBuilder,
-  column: string,
-  values: string | readonly string[] | undefined,
-  max: number,
-): void {
-  if (values === undefined) return;
-  const list = (typeof values === 'string' ? [values] : values).map((value) => storableText(value, max));
-  if (list.length === 0) query.andWhere('1 = 0');
-  else if (list.length === 1) query.andWhere(`${ALIAS}.${column} = :${column}`, { [column]: list[0] });
-  else query.andWhere(`${ALIAS}.${column} IN (:...${column})`, { [column]: list });
+/** One whose rows an index has, newest first. */
+export interface IndexedCondition extends Condition {
+  column: IndexedColumn;
+  values: readonly string[];
 }
 
-function equals(query: WhereExpressionBuilder, column: string, value: string | null | undefined, max: number): void {
-  if (value === undefined) return;
-  if (value === null) query.andWhere(`${ALIAS}.${column} IS NULL`);
-  else query.andWhere(`${ALIAS}.${column} = :${column}`, { [column]: storableText(value, max) });
+/**
+ * The conditions of a filter, but for its times. Texts are made storable as those of a row are: so a value that was cut
+ * is found by the whole of it, and none can break a statement.
+ */
+export function conditionsOf(filter: ActivityFilter): Condition[] {
+  const conditions: Condition[] = [];
+  for (const [column, { option, max }] of Object.entries(COLUMNS)) {
+    const given = filter[option];
+    if (given === undefined) continue;
+    const values = given === null ? null : [...new Set([given].flat().map((value) => storableText(value, max)))];
+    conditions.push({ column: column as FilterColumn, values });
+  }
+  return conditions;
+}
+
+export function isIndexed(condition: Condition): condition is IndexedCondition {
+  const { column, values } = condition;
+  return values !== null && column !== 'resource_type' && !(column === 'scope' && values.includes(DEFAULT_SCOPE));
+}
+
+/** A condition that rows have to fulfil besides the one whose index is read: it is hidden from all other indexes. */
+export function conditionSql({ column, values }: Condition): {
+  sql: string;
+  parameters: Record<string, string | readonly string[]>;
+} {
+  if (values === null) return { sql: `${ALIAS}.${column} IS NULL`, parameters: {} };
+  const hidden = `SUBSTR(${ALIAS}.${column}, 1)`;
+  return values.length === 1
+    ? { sql: `${hidden} = :${column}`, parameters: { [column]: values[0]! } }
+    : { sql: `${hidden} IN (:...${column})`, parameters: { [column]: values } };
 }

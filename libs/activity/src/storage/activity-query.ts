@@ -2,9 +2,10 @@ import * as v from 'valibot';
 import { oneOf, problemsOf } from '../config/check.js';
 import { MESSAGE_LEVELS } from '../model/activity.js';
 import { ActivityQueryError } from '../model/errors.js';
+import { ACTIVITY_SORTS } from '../model/sorts.js';
 import { ACTIVITY_STATUSES } from '../model/statuses.js';
 import type { ActivityFilter, ActivityQuery, MessageQuery } from './activity-store.js';
-import { readCursor } from './list-cursor.js';
+import { readCursor, readSortedCursor } from './list-cursor.js';
 
 const MAX_PAGE = 200;
 const MAX_MESSAGES = 1_000;
@@ -50,8 +51,12 @@ const query = v.strictObject(
     search: v.optional(
       v.pipe(text, v.minLength(1, 'must not be empty'), v.maxLength(200, 'must be at most 200 characters')),
     ),
+    sort: v.optional(oneOf(ACTIVITY_SORTS)),
     cursor: v.optional(
-      v.custom<string>((value) => readCursor(value) !== undefined, 'must be the `nextCursor` of a page'),
+      v.custom<string>(
+        (value) => readCursor(value) !== undefined || readSortedCursor(value) !== undefined,
+        'must be the `nextCursor` of a page',
+      ),
     ),
   },
   'must be an object',
@@ -70,6 +75,9 @@ export function checkFilter(given: ActivityFilter): void {
 }
 export function checkQuery(given: ActivityQuery): void {
   check(query, given);
+  const { cursor, sort = '-created' } = given;
+  if (cursor === undefined || (readSortedCursor(cursor)?.sort ?? '-created') === sort) return;
+  throw new ActivityQueryError([`\`cursor\` is of a page in another order: ask for it with the \`sort\` of that page`]);
 }
 export function checkMessageQuery(given: MessageQuery): void {
   check(messageQuery, given);

@@ -1,13 +1,14 @@
-import type { DataSource } from 'typeorm';
-import type { Activity, ActivityMessage } from '../model/activity.js';
+import type { DataSource, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
+import type { Activity, ActivityMessage, ActivitySummary } from '../model/activity.js';
 import { ACTIVITY_COLUMNS, BODY_COLUMNS, type ActivityEntities, type ActivityRow } from './activity-entities.js';
-import { ALIAS, applyFilter } from './activity-filter.js';
+import { ALIAS } from './activity-filter.js';
 import { creationOf, storedId } from './activity-id.js';
 import { checkFilter, checkMessageQuery, checkQuery } from './activity-query.js';
-import { addSearch, endOfWindow } from './activity-search.js';
+import { addSearch } from './activity-search.js';
 import type { ActivityCount, ActivityFilter, ActivityPage, ActivityQuery, MessageQuery } from './activity-store.js';
-import { readCursor, writeCursor } from './list-cursor.js';
-import { addStatuses } from './merged-statuses.js';
+import { FilteredRows, type Reach } from './filtered-rows.js';
+import { readCursor, readSortedCursor, writeCursor, writeSortedCursor } from './list-cursor.js';
+import { addSort, isOtherSort, placeOf, type OtherSort } from './list-sort.js';
 import { toNumber } from './sql-value.js';
 import { activityOf, messageOf, summaryOf } from './stored-activity.js';
 
@@ -15,6 +16,13 @@ const DEFAULT_PAGE = 50;
 const DEFAULT_MESSAGES = 200;
 /** Nobody needs to know more exactly how many there are than that there are more. */
 const MAX_COUNT = 10_000;
+/**
+ * Rows that one list looks at in vain: some tens of milliseconds at most, whatever the table has. Where little is left
+ * out, the first of these is enough for a page.
+ */
+const NEAR = 1_000;
+const FAR = 20_000;
+const NOTHING: ActivityPage = { items: [], nextCursor: null, searchedTo: null };
 /** A list leaves the bodies where they are. */
 const SUMMARY_COLUMNS = (Object.keys(ACTIVITY_COLUMNS) as (keyof ActivityRow)[])
   .filter((column) => !(BODY_COLUMNS as readonly string[]).includes(column))
@@ -23,50 +31,76 @@ const SUMMARY_COLUMNS = (Object.keys(ACTIVITY_COLUMNS) as (keyof ActivityRow)[])
 /** Reads by TypeORM's query builder, which quotes and names the tables for each database. */
 export class ActivityReader {
   constructor(
-    private readonly dataSource: DataSource,
-    private readonly entities: ActivityEntities,
+    readonly dataSource: DataSource,
+    readonly entities: ActivityEntities,
   ) {}
 
   async get(id: string): Promise<Activity | null> {
     const stored = storedId(id);
     if (stored === null) return null;
-    const row = await this.#activities().where(`${ALIAS}.id = :id`, { id: stored }).getOne();
+    const row = await this.dataSource
+      .createQueryBuilder(this.entities.activity, ALIAS)
+      .where(`${ALIAS}.id = :id`, { id: stored })
+      .getOne();
     return row && activityOf(row);
   }
 
   async list(given: ActivityQuery): Promise<ActivityPage> {
     checkQuery(given);
-    const { limit = DEFAULT_PAGE, cursor, search, status, ...filter } = given;
-    const statuses = [...new Set([status ?? []].flat())];
-    const query = this.#activities()
-      .select(SUMMARY_COLUMNS)
+    const { sort = '-created' } = given;
+    return isOtherSort(sort) ? this.#sorted(given, sort) : this.#newestFirst(given);
+  }
+
+  async #newestFirst({ limit = DEFAULT_PAGE, cursor, search, sort: _sort, ...filter }: ActivityQuery) {
+    const found = new FilteredRows(this, filter, readCursor(cursor));
+    const read = async (reach: Reach): Promise<ActivityPage> => {
+      const ids = found.ids(reach, (query) => {
+        query.limit(limit + 1);
+        if (search !== undefined) addSearch(query, search);
+      });
       // Ids are in the order of creation: one column is the order, and the end of every index.
-      .orderBy(`${ALIAS}.id`, 'DESC')
-      .limit(limit + 1);
-    const isMerged = statuses.length > 1 && search === undefined;
-    applyFilter(query, isMerged ? filter : { ...filter, status });
-    const after = readCursor(cursor);
-    if (after !== undefined) query.andWhere(`${ALIAS}.id < :after`, { after });
-    if (isMerged) addStatuses(query, statuses);
-    if (search === undefined) return pageOf(await query.getMany(), limit);
-    const end = await endOfWindow(query);
-    if (end !== null) query.andWhere(`${ALIAS}.id >= :end`, { end });
-    addSearch(query, search);
-    const page = pageOf(await query.getMany(), limit);
-    if (page.nextCursor !== null || end === null) return { ...page, searchedTo: null };
-    return { ...page, nextCursor: writeCursor(end), searchedTo: creationOf(end) };
+      const rows = await this.#summaries(ids)
+        .orderBy(`${ALIAS}.id`, 'DESC')
+        .limit(limit + 1)
+        .getMany();
+      const { items, last } = pageOf(rows, limit);
+      if (last) return { items, nextCursor: writeCursor(last.id as string), searchedTo: null };
+      const { end } = reach;
+      return { items, nextCursor: end && writeCursor(end), searchedTo: end === null ? null : creationOf(end) };
+    };
+    if (found.isEmpty) return NOTHING;
+    if (found.directly && search === undefined) return read(found.directly);
+    // What is looked for is seldom far away.
+    const near = await read(await found.reach(NEAR));
+    return near.searchedTo === null ? near : read(await found.reach(FAR));
+  }
+
+  async #sorted({ limit = DEFAULT_PAGE, cursor, search, sort: _sort, ...filter }: ActivityQuery, sort: OtherSort) {
+    const found = new FilteredRows(this, filter);
+    if (found.isEmpty) return NOTHING;
+    const before = readSortedCursor(cursor);
+    const { along, end: first } = await found.reach(FAR);
+    const end = before ? before.end : first;
+    const ids = found.ids({ along, end }, (query) => {
+      addSort(query.limit(limit + 1), sort, before?.place);
+      if (search !== undefined) addSearch(query, search);
+    });
+    const query = this.#summaries(ids).limit(limit + 1);
+    addSort(query, sort);
+    const { items, last } = pageOf(await query.getMany(), limit);
+    const nextCursor = last ? writeSortedCursor({ sort, place: placeOf(last, sort), end }) : null;
+    return { items, nextCursor, searchedTo: end === null ? null : creationOf(end) };
   }
 
   async count(filter: ActivityFilter): Promise<ActivityCount> {
     checkFilter(filter);
-    const query = this.#activities()
-      .select('1', 'one')
-      .limit(MAX_COUNT + 1);
-    applyFilter(query, filter);
-    const [sql, values] = query.getQueryAndParameters();
-    const [row] = await this.dataSource.query<{ n: unknown }[]>(`SELECT COUNT(*) AS n FROM (${sql}) counted`, values);
+    const found = new FilteredRows(this, filter);
+    if (found.isEmpty) return { count: 0, isExact: true };
+    const reach = found.directly ?? (await found.reach(FAR));
+    const ids = found.ids(reach, (query) => query.limit(MAX_COUNT + 1));
+    const row = await ids.select('COUNT(*)', 'n').getRawOne<{ n: unknown }>();
     const count = toNumber(row?.n ?? 0);
-    return { count: Math.min(count, MAX_COUNT), isExact: count <= MAX_COUNT };
+    return { count: Math.min(count, MAX_COUNT), isExact: count <= MAX_COUNT && reach.end === null };
   }
 
   async messages(id: string, given: MessageQuery): Promise<ActivityMessage[]> {
@@ -84,13 +118,17 @@ export class ActivityReader {
     return (await query.getMany()).map(messageOf);
   }
 
-  #activities() {
-    return this.dataSource.createQueryBuilder(this.entities.activity, ALIAS);
+  #summaries(ids: SelectQueryBuilder<ObjectLiteral>): SelectQueryBuilder<ActivityRow> {
+    return this.dataSource
+      .createQueryBuilder(this.entities.activity, ALIAS)
+      .select(SUMMARY_COLUMNS)
+      .where(`${ALIAS}.id IN (${ids.select('merged.id').getQuery()})`)
+      .setParameters(ids.getParameters());
   }
 }
 
-function pageOf(rows: ActivityRow[], limit: number): ActivityPage {
+/** Of one row more than a page has, which tells whether there is a next one. `last`: its last row, where it is not the last page. */
+function pageOf(rows: ActivityRow[], limit: number): { items: ActivitySummary[]; last?: ActivityRow } {
   const page = rows.slice(0, limit);
-  const last = rows.length > limit ? page.at(-1) : undefined;
-  return { items: page.map(summaryOf), nextCursor: last ? writeCursor(last.id as string) : null };
+  return { items: page.map(summaryOf), last: rows.length > limit ? page.at(-1) : undefined };
 }

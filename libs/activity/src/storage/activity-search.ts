@@ -3,9 +3,6 @@ import type { ActivityRow } from './activity-entities.js';
 import { ALIAS } from './activity-filter.js';
 import { storableText } from './storable-text.js';
 
-/** Rows that one search looks at: some tens of milliseconds, whatever the table has. */
-const WINDOW = 20_000;
-
 const COLUMNS = [
   'title',
   'type',
@@ -18,25 +15,26 @@ const COLUMNS = [
   'error_message',
 ] as const satisfies readonly (keyof ActivityRow)[];
 
-/** The last row of the window that is searched: those below have not been looked at. Null when the window has all. */
-export async function endOfWindow(filtered: SelectQueryBuilder<ActivityRow>): Promise<string | null> {
-  const row = await filtered
-    .clone()
-    .select(`${ALIAS}.id`, 'id')
-    .offset(WINDOW - 1)
-    .limit(1)
-    .getRawOne<{ id: string }>();
-  return row?.id ?? null;
-}
-
-/** Adds that the text occurs in one of the columns, as it is written: wildcards are themselves. */
+/**
+ * Adds that the text occurs in one of the columns, as it is written: wildcards are themselves. Letters of ASCII may be
+ * small or capital; others as they are given, or small where the database knows what that is.
+ */
 export function addSearch(query: SelectQueryBuilder<ActivityRow>, search: string): void {
+  const text = storableText(search, 200);
   // LOWER on both sides: LIKE is blind to case on SQLite, sees it on PostgreSQL, and on MariaDB asks the collation.
-  const pattern = `%${storableText(search, 200).toLowerCase().replaceAll(/[!%_]/g, '!$&')}%`;
-  query.andWhere(
+  const small = patternOf(text.toLowerCase());
+  // SQLite, and PostgreSQL with the locale C, leave other letters as they are: a capital one is not found by its small one.
+  const given = patternOf(text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()));
+  query.setParameters({ small, given }).andWhere(
     new Brackets((any) => {
-      for (const column of COLUMNS)
-        any.orWhere(`LOWER(${ALIAS}.${column}) LIKE :search ESCAPE '!'`, { search: pattern });
+      for (const column of COLUMNS) {
+        any.orWhere(`LOWER(${ALIAS}.${column}) LIKE :small ESCAPE '!'`);
+        if (given !== small) any.orWhere(`LOWER(${ALIAS}.${column}) LIKE :given ESCAPE '!'`);
+      }
     }),
   );
+}
+
+function patternOf(text: string): string {
+  return `%${text.replaceAll(/[!%_]/g, '!$&')}%`;
 }

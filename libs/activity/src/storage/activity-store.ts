@@ -14,8 +14,8 @@ import type { CheckedRetentionRule } from '../config/retention.options.js';
 import type { KeyClaim, KeyHolder } from './activity-keys.js';
 import type { WriteStats } from '../model/stats.js';
 import type { AbortReason, ActivityReason } from '../model/reasons.js';
+import type { ActivitySort } from '../model/sorts.js';
 import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
-import type { DurationsOf } from './recent-durations.js';
 
 /** Names the owner of a row: each of its writes carries both, so one that lost the activity changes nothing. */
 export interface Ownership {
@@ -146,25 +146,42 @@ export interface ActivityQuery extends ActivityFilter {
   cursor?: string;
   /**
    * Text that occurs in the title, the type, the name or id of the resource, the name or id of the actor, the step, the
-   * newest line or the error: 1–200 characters, small and capital letters alike. It is looked for in the newest 20,000
-   * activities that the filters leave; `searchedTo` says where that ended, and `nextCursor` goes on from there.
+   * newest line or the error: 1–200 characters, small and capital letters of ASCII alike.
    */
   search?: string;
+  /**
+   * Default `-created`, newest first, for all there are. The others put the newest 20,000 activities in order, by
+   * creation and as the filters leave them: what ended last or ran longest first, what has not ended last; or by type or
+   * status, A to Z. Equals are newest first. `cursor` goes with the order of its page.
+   */
+  sort?: ActivitySort;
 }
 
-/** Newest first, by id, which is by creation; each row once, whatever is written meanwhile. */
+/**
+ * One page. In the order of creation, each row comes once, whatever is written meanwhile; in another order, each that does
+ * not change meanwhile.
+ * No list looks at more than 20,000 rows, whatever the table has: one condition (a parent, batch, resource, actor, scope
+ * that is not `default`, type or status) is followed along its index, and what further conditions or a search leave out
+ * of these rows counts too. Where that ends a page, it may be short or empty, and `nextCursor` goes on.
+ */
 export interface ActivityPage {
   items: ActivitySummary[];
   /** Null on the last page. */
   nextCursor: string | null;
-  /** Of a search that has not looked at everything: the creation time down to which it has; null when it has. */
-  searchedTo?: Date | null;
+  /** The creation time down to which was looked, where older ones were left out; else null. */
+  searchedTo: Date | null;
+}
+
+/** What kind of activity, and whose. */
+export interface DurationsOf {
+  type: string;
+  scope: string;
 }
 
 /** How many; exact up to 10,000. */
 export interface ActivityCount {
   count: number;
-  /** False: there are more, and nobody has counted them all. */
+  /** False: there may be more. Nobody has counted them all, nor looked at more than 20,000 for several conditions. */
   isExact: boolean;
 }
 

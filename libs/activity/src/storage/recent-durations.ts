@@ -1,13 +1,10 @@
 import type { DataSource } from 'typeorm';
 import { LENGTHS, type ActivityEntities } from './activity-entities.js';
+import { ALIAS } from './activity-filter.js';
+import type { DurationsOf } from './activity-store.js';
+import { alongIndex } from './along-index.js';
 import { toNumber } from './sql-value.js';
 import { storableText } from './storable-text.js';
-
-/** What kind of activity, and whose. */
-export interface DurationsOf {
-  type: string;
-  scope: string;
-}
 
 /** As many as are looked at: the newest of the type. It bounds the work where few of them are what is looked for. */
 const LOOKED_AT = 1_000;
@@ -31,18 +28,14 @@ export function durationsQuery(dataSource: DataSource, entities: ActivityEntitie
   return dataSource
     .createQueryBuilder()
     .select('newest.ended_at - newest.started_at', 'duration')
-    .from(
-      (query) =>
-        query
-          .select(
-            ['id', 'scope', 'status', 'started_at', 'ended_at'].map((column) => `activity.${column} AS ${column}`),
-          )
-          .from(entities.activity, 'activity')
-          .where('activity.type = :type', { type: storableText(type, LENGTHS.type) })
-          .orderBy('activity.id', 'DESC')
-          .limit(LOOKED_AT),
-      'newest',
-    )
+    .from((query) => {
+      const newest = query
+        .select(['id', 'scope', 'status', 'started_at', 'ended_at'].map((column) => `${ALIAS}.${column} AS ${column}`))
+        .from(entities.activity, ALIAS)
+        .limit(LOOKED_AT);
+      alongIndex(newest, { column: 'type', value: storableText(type, LENGTHS.type) });
+      return newest;
+    }, 'newest')
     .where(`newest.status = 'succeeded' AND newest.started_at IS NOT NULL`)
     .andWhere('newest.scope = :scope', { scope: storableText(scope, LENGTHS.scope) })
     .orderBy('newest.id', 'DESC')

@@ -1,54 +1,76 @@
-import { Brackets, NotBrackets, type WhereExpressionBuilder } from 'typeorm';
-import type { CheckedRetentionRule } from '../config/retention.options.js';
+import type { CheckedRetentionRule, RetentionLimit } from '../config/retention.options.js';
+import { FINAL_STATUSES } from '../model/statuses.js';
 import { ALIAS } from './activity-filter.js';
 
-/** A place in the order of the ends, newest first. */
-export interface Place {
-  endedAt: number;
-  id: string;
+/**
+ * SQL for the place of the first rule that fits a row; null where none does, and for a row whose status is not one of
+ * ours, which is let alone. Its parameters go with it.
+ */
+export function ruleOfRow(rules: readonly CheckedRetentionRule[]): {
+  sql: string;
+  parameters: Record<string, string | readonly string[]>;
+} {
+  const parameters: Record<string, string | readonly string[]> = { final: FINAL_STATUSES };
+  const cases = rules.map((rule, place) => `WHEN ${fits(rule, `rule${place}`, parameters)} THEN ${place}`);
+  return { sql: `CASE WHEN ${ALIAS}.status NOT IN (:...final) THEN NULL ${cases.join(' ')} END`, parameters };
 }
 
-/** Adds that an activity fits the rule at `place` and none before it. */
-export function fits(query: WhereExpressionBuilder, rules: readonly CheckedRetentionRule[], place: number): void {
-  addRule(query, rules[place]!, `rule${place}`);
-  for (const [index, earlier] of rules.slice(0, place).entries()) {
-    query.andWhere(new NotBrackets((condition) => addRule(condition, earlier, `rule${index}`)));
+function fits(
+  { type, status, scope }: CheckedRetentionRule,
+  name: string,
+  parameters: Record<string, string | readonly string[]>,
+): string {
+  const all: string[] = [];
+  for (const [column, values] of Object.entries({ status, scope })) {
+    if (!values) continue;
+    parameters[`${name}${column}`] = values;
+    all.push(`${ALIAS}.${column} IN (:...${name}${column})`);
   }
+  const types = type?.map((pattern, index) => {
+    const isPrefix = pattern.endsWith('*');
+    parameters[`${name}type${index}`] = isPrefix ? pattern.slice(0, -1) : pattern;
+    // Not LIKE, which is blind to case on SQLite and has wildcards of its own.
+    const value = isPrefix ? `SUBSTR(${ALIAS}.type, 1, ${pattern.length - 1})` : `${ALIAS}.type`;
+    return `${value} = :${name}type${index}`;
+  });
+  if (types) all.push(`(${types.join(' OR ')})`);
+  return all.length === 0 ? '1 = 1' : all.join(' AND ');
 }
 
-function addRule(query: WhereExpressionBuilder, { type, status, scope }: CheckedRetentionRule, name: string): void {
-  query.andWhere('1 = 1');
-  if (status) query.andWhere(`${ALIAS}.status IN (:...${name}Status)`, { [`${name}Status`]: status });
-  if (scope) query.andWhere(`${ALIAS}.scope IN (:...${name}Scope)`, { [`${name}Scope`]: scope });
-  if (!type) return;
-  query.andWhere(
-    new Brackets((either) => {
-      for (const [index, pattern] of type.entries()) {
-        const key = `${name}Type${index}`;
-        const isPrefix = pattern.endsWith('*');
-        // Not LIKE, which is blind to case on SQLite and has wildcards of its own.
-        const value = isPrefix ? `SUBSTR(${ALIAS}.type, 1, ${pattern.length - 1})` : `${ALIAS}.type`;
-        either.orWhere(`${value} = :${key}`, { [key]: isPrefix ? pattern.slice(0, -1) : pattern });
-      }
-    }),
+/** The limits of each rule in one scope: none, where the rule is for others. */
+export function limitsIn(scope: string, rules: readonly CheckedRetentionRule[]): RetentionLimit[] {
+  return rules.map(({ maxAge, maxCount, scope: only }) =>
+    only?.includes(scope) === false ? {} : { maxAge, maxCount },
   );
 }
 
-/** Adds that it is beyond one of the limits, and did not end only a moment ago. */
-export function tooOldOrTooMany(
-  query: WhereExpressionBuilder,
-  { maxAge, last, minAge, now }: { maxAge?: number; last?: Place; minAge: number; now: Date },
-): void {
-  query.andWhere(`${ALIAS}.ended_at < :youngest`, { youngest: now.getTime() - minAge });
-  query.andWhere(
-    new Brackets((either) => {
-      if (maxAge !== undefined) either.orWhere(`${ALIAS}.ended_at < :oldest`, { oldest: now.getTime() - maxAge });
-      if (last) {
-        either.orWhere(`(${ALIAS}.ended_at < :lastAt OR (${ALIAS}.ended_at = :lastAt AND ${ALIAS}.id <= :lastId))`, {
-          lastAt: last.endedAt,
-          lastId: last.id,
-        });
-      }
-    }),
-  );
+/** Counts what is kept, newest end first, and says of each row whether it is beyond what its rule keeps. */
+export class Kept {
+  readonly #counts: number[];
+
+  /**
+   * @param options.now  from where ages are counted, in milliseconds since 1970.
+   * @param options.minAge  milliseconds: what ended later stays, whatever the rules say.
+   */
+  constructor(
+    private readonly limits: readonly RetentionLimit[],
+    private readonly options: { now: number; minAge: number },
+  ) {
+    this.#counts = limits.map(() => 0);
+  }
+
+  isBeyond({ rule, endedAt }: { rule: number; endedAt: number }): boolean {
+    const { maxAge, maxCount } = this.limits[rule]!;
+    const isOneTooMany = ++this.#counts[rule]! > (maxCount ?? Infinity);
+    const { now, minAge } = this.options;
+    const age = now - endedAt;
+    return age > minAge && (isOneTooMany || age > (maxAge ?? Infinity));
+  }
+
+  /** Nothing that ended then or later is beyond, and where nothing is counted, it need not be read. */
+  get youngest(): number {
+    if (this.limits.some(({ maxCount }) => maxCount !== undefined)) return Infinity;
+    const { now, minAge } = this.options;
+    return now - Math.max(minAge, Math.min(...this.limits.map(({ maxAge }) => maxAge ?? Infinity)));
+  }
 }

@@ -19,6 +19,7 @@ import type {
   CancelFact,
   CancelResult,
   CasResult,
+  DurationsOf,
   ForeignChange,
   LeaseStanding,
   MessageQuery,
@@ -39,7 +40,7 @@ import { readForeignChanges } from './foreign-changes.js';
 import { lostAmong } from './lost-activities.js';
 import { OwnerLease } from './owner-lease.js';
 import { postgresNotifications, type PostgresNotifications } from './postgres-notifications.js';
-import { recentDurations, type DurationsOf } from './recent-durations.js';
+import { recentDurations } from './recent-durations.js';
 import { toTextOrNull } from './sql-value.js';
 import { TrackerConnection, type StoreLogger } from './tracker-connection.js';
 import { WritePipeline } from './write-pipeline.js';

@@ -6,6 +6,7 @@ import { addProgressDetails } from './add-progress-details.js';
 import { addChores } from './add-chores.js';
 import { createActivityTables } from './create-activity-tables.js';
 import { indexActivityLists } from './index-activity-lists.js';
+import { indexScopes } from './index-scopes.js';
 
 /** All migrations, oldest first. One that has been released is never changed again. */
 export function activityMigrations(prefix: string): (new () => MigrationInterface)[] {
@@ -17,6 +18,7 @@ export function activityMigrations(prefix: string): (new () => MigrationInterfac
     addCriticalSection(prefix),
     addChores(prefix),
     addLeases(prefix),
+    indexScopes(prefix),
   ];
 }
 
