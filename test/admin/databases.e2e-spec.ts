@@ -118,7 +118,45 @@ describeEachDatabase('on each database: the admin API', (database) => {
       expect(seen).toEqual(old.toSorted().toReversed());
     });
 
-    it('[C81] takes `%`, `_`, quotes and backslashes as themselves, and has no sorting to be fooled', async () => {
+    it('[C80] sorts rows of one millisecond in one order, each once, while new ones arrive, and counts them', async () => {
+      const { activities } = admin;
+      const scope = 'sorted';
+      const noon = new Date('2026-01-02T12:00:00Z');
+      const types = ['b', 'B', 'a', 'ä', 'a-b'];
+      const one = (type: string) => ended(activities, { type, scope, batchId: 'b', title: `needle ${type}` });
+      const ids = await Promise.all(
+        Array.from({ length: 60 }, async (_, n) => createdAt(await one(types[n % types.length]!), noon)),
+      );
+      const unended = new Set(ids.toSorted().slice(0, 12));
+      for (const id of ids) await overwrite(id, 'started_at = created_at');
+      for (const id of unended) await overwrite(id, `status = 'running', ended_at = NULL`);
+      for (const sort of ['type', 'status', '-finished', '-duration']) {
+        const seen: { id: string; type: string; status: string }[] = [];
+        for (let cursor = ''; ;) {
+          const query = `scope=${scope}&batch=b&search=NEEDLE&to=2026-01-02&sort=${sort}&limit=7`;
+          const { body } = await list(`${query}${cursor && `&cursor=${cursor}`}`).expect(200);
+          seen.push(...(body.items as typeof seen));
+          if (body.nextCursor === null) break;
+          cursor = body.nextCursor as string;
+          await one('new');
+        }
+        const key = ({ id, type, status }: (typeof seen)[number]) =>
+          ({ type, status, '-finished': unended.has(id) ? 1 : 0, '-duration': unended.has(id) ? 1 : 0 })[sort]!;
+        const expected = seen.toSorted((a, b) => {
+          const order = Buffer.compare(Buffer.from(String(key(a))), Buffer.from(String(key(b))));
+          return order === 0 ? (a.id < b.id ? 1 : -1) : order;
+        });
+        expect([sort, seen.map(({ id }) => id)]).toEqual([sort, expected.map(({ id }) => id)]);
+        expect(new Set(seen.map(({ id }) => id))).toEqual(new Set(ids));
+      }
+      expect(await activities.count({ scope, createdBefore: new Date('2026-01-03') })).toEqual({
+        count: 60,
+        isExact: true,
+      });
+      await admin.activities.clearHistory({ scope });
+    });
+
+    it('[C81] takes `%`, `_`, quotes and backslashes as themselves, and sorts by nothing but what it knows', async () => {
       const { activities } = admin;
       const scope = 'wildcards';
       const values = ['%', '_', '50%', '\\', "'", '"', 'a\u0000b', '; DROP TABLE activities', 'plain'];
@@ -129,15 +167,15 @@ describeEachDatabase('on each database: the admin API', (database) => {
           expect([name, value, body.items.length]).toEqual([name, value, 1]);
         }
       }
-      for (const query of [
-        'sort=id;DROP',
-        'sort=error',
-        'sort=constructor',
-        'order=x',
-        'search=%25',
-        'constructor=1',
-        '__proto__=1',
-      ]) {
+      for (const [text, count] of Object.entries({ '%25': 2, _: 1, '50%25': 1, '%5C': 1, "'": 1, '!': 0, PLAIN: 1 })) {
+        const { body } = await list(`scope=${scope}&search=${text}`).expect(200);
+        expect([text, body.items.length]).toEqual([text, count]);
+      }
+      for (const sort of ['id;DROP', 'error', 'constructor', '__proto__', 'toString', '-type', '']) {
+        const { body } = await list(`sort=${encodeURIComponent(sort)}`).expect(400);
+        expect(body.problems).toEqual([expect.stringContaining('it must be one of -created, -finished, ')]);
+      }
+      for (const query of ['order=x', 'constructor=1', '__proto__=1']) {
         const { body } = await list(query).expect(400);
         expect(body.problems[0]).toContain('unknown parameter');
       }

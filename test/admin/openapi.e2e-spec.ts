@@ -56,7 +56,7 @@ describeEachAdapter('the OpenAPI document of the admin API', (adapter) => {
 
   it('tells all parameters, once each, with what they mean', () => {
     const names = (of: Operation) => of.parameters.map(({ name }) => name);
-    expect(names(operation('get', ''))).toEqual([...FILTERS, 'limit', 'cursor']);
+    expect(names(operation('get', ''))).toEqual([...FILTERS, 'search', 'sort', 'limit', 'cursor']);
     expect(names(operation('delete', ''))).toEqual([...FILTERS, 'all']);
     expect(names(operation('get', '/{id}'))).toEqual(['id']);
     expect(names(operation('get', '/{id}/messages'))).toEqual(['id', 'after', 'limit', 'level']);

@@ -19,7 +19,7 @@ describe('the admin API', () => {
     expect(withIt.hasSwagger).toBe(true);
     expect(without.answers).toEqual(withIt.answers);
     expect(without.answers).toEqual([
-      [200, 'application/json; charset=utf-8', ['items', 'nextCursor']],
+      [200, 'application/json; charset=utf-8', ['items', 'nextCursor', 'searchedTo']],
       [404, 'application/problem+json; charset=utf-8', expect.arrayContaining(['code', 'detail'])],
       [202, 'application/json; charset=utf-8', expect.arrayContaining(['id', 'status'])],
       [400, 'application/problem+json; charset=utf-8', expect.arrayContaining(['problems'])],

@@ -5,6 +5,7 @@ import {
   MESSAGE_LEVELS,
   type Activity,
   type ActivityMessage,
+  type ActivityPage,
   type ActivityStep,
   type ActivitySummary,
   type ActivityProblem,
@@ -132,16 +133,22 @@ const problem = {
   ),
 } satisfies Record<keyof ActivityProblem, JsonSchema>;
 
-export const activitySummarySchema = object(summary);
 export const activitySchema = object(whole, ['result']);
 export const activityDetailSchema = object(
   { ...whole, usual: about(orNull(usual), 'How long such activities usually take; null with too few successes.') },
   ['result'],
 );
-export const messageSchema = object(message);
 export const problemSchema = object(problem, ['instance', 'problems', 'activityId', 'activityStatus', 'holder']);
 
-/** One page of `items`, with what to ask for next. */
-export function pageOf(items: JsonSchema, next: 'next' | 'nextCursor'): JsonSchema {
-  return object({ items: { type: 'array', items }, [next]: next === 'next' ? count : orNull(text) });
-}
+const page = {
+  items: { type: 'array', items: object(summary) },
+  nextCursor: about(orNull(text), 'For the next page; null on the last one.'),
+  searchedTo: about(
+    orNull(time),
+    'Older ones have not been looked at: no list looks at more than 20,000. `nextCursor` goes on, but in another order ' +
+      'than `-created`.',
+  ),
+} satisfies Record<keyof ActivityPage, JsonSchema>;
+export const pageSchema = object(page);
+
+export const messagesSchema = object({ items: { type: 'array', items: object(message) }, next: count });

@@ -2,14 +2,7 @@ import { Logger } from '@nestjs/common';
 import { CANCEL_WAITS } from '../index.js';
 import { DEFAULT_WAIT_MS, MAX_REASON, MAX_WAIT_MS } from './admin-request.js';
 import type { AdminRoutes } from './admin.routes.js';
-import {
-  activityDetailSchema,
-  activitySchema,
-  activitySummarySchema,
-  messageSchema,
-  pageOf,
-  problemSchema,
-} from './openapi-schemas.js';
+import { activityDetailSchema, activitySchema, messagesSchema, pageSchema, problemSchema } from './openapi-schemas.js';
 import type { JsonSchema } from './parameters.js';
 import { CLEAR_PARAMETERS, LIST_PARAMETERS, MESSAGE_PARAMETERS, type Parameters } from './queries.js';
 
@@ -37,7 +30,7 @@ const ROUTES: Record<Route, RouteDocument> = {
   list: {
     summary: 'List activities, newest first',
     query: LIST_PARAMETERS,
-    answer: { status: 200, description: 'One page.', schema: pageOf(activitySummarySchema, 'nextCursor') },
+    answer: { status: 200, description: 'One page.', schema: pageSchema },
     problems: { 400: WRONG_QUERY, ...DENIED },
   },
   get: {
@@ -51,7 +44,7 @@ const ROUTES: Record<Route, RouteDocument> = {
     description: 'Ask again with `after` set to `next` to go on; `items` is empty when there is no more yet.',
     id: true,
     query: MESSAGE_PARAMETERS,
-    answer: { status: 200, description: 'Lines of the log.', schema: pageOf(messageSchema, 'next') },
+    answer: { status: 200, description: 'Lines of the log.', schema: messagesSchema },
     problems: { 400: WRONG_QUERY, ...DENIED, 404: UNKNOWN },
   },
   cancel: {

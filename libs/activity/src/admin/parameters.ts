@@ -9,7 +9,7 @@ export interface JsonSchema {
   enum?: readonly string[];
   minimum?: number;
   maximum?: number;
-  default?: number;
+  default?: number | string;
   maxLength?: number;
   nullable?: boolean;
   items?: JsonSchema;
@@ -95,6 +95,18 @@ export function anyOfThese<const T extends string>(allowed: readonly T[], descri
     description: `${description} Any of ${allowed.join(', ')}; several with commas between them.`,
     schema: { type: 'string' },
     several: true,
+  };
+}
+
+export function oneOfThese<const T extends string>(
+  allowed: readonly T[],
+  description: string,
+  byDefault: T,
+): Parameter<T> {
+  return {
+    read: reader((text) => allowed.find((one) => one === text), `must be one of ${allowed.join(', ')}`),
+    description,
+    schema: { type: 'string', enum: allowed, default: byDefault },
   };
 }
 

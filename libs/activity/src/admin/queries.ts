@@ -1,5 +1,6 @@
 import type * as v from 'valibot';
 import {
+  ACTIVITY_SORTS,
   ACTIVITY_STATUSES,
   ActivityQueryError,
   MESSAGE_LEVELS,
@@ -7,7 +8,7 @@ import {
   type ActivityQuery,
   type MessageQuery,
 } from '../index.js';
-import { anyOf, anyOfThese, exactly, flag, time, uuid, wholeNumber, type Parameter } from './parameters.js';
+import { anyOf, anyOfThese, exactly, flag, oneOfThese, time, uuid, wholeNumber, type Parameter } from './parameters.js';
 import { firstProblems, readValues } from './read-values.js';
 
 export type Parameters = Record<string, Parameter<unknown>>;
@@ -31,8 +32,17 @@ const FILTER_PARAMETERS = {
 
 export const LIST_PARAMETERS = {
   ...FILTER_PARAMETERS,
+  search: exactly(
+    200,
+    'Text in the title, type, resource, actor, step, newest line or error; small and capital letters alike.',
+  ),
+  sort: oneOfThese(
+    ACTIVITY_SORTS,
+    'In which order. All but `-created` sort the newest 20,000 that the filters leave.',
+    '-created',
+  ),
   limit: wholeNumber(1, 200, 'How many at most.', 50),
-  cursor: exactly(500, '`nextCursor` of the page before, with the same filters.'),
+  cursor: exactly(1_000, '`nextCursor` of the page before, with the same filters and `sort`.'),
 } satisfies Parameters;
 
 export const MESSAGE_PARAMETERS = {
@@ -48,8 +58,8 @@ export const CLEAR_PARAMETERS = {
 
 /** What the list route was asked for. @throws {ActivityQueryError} */
 export function readListQuery(url: string): ActivityQuery {
-  const { limit, cursor, ...filter } = read(LIST_PARAMETERS, url);
-  return { ...toFilter(filter), limit, cursor };
+  const { search, sort, limit, cursor, ...filter } = read(LIST_PARAMETERS, url);
+  return { ...toFilter(filter), search, sort, limit, cursor };
 }
 
 /** @throws {ActivityQueryError} */
