@@ -67,6 +67,8 @@ function expectNothingLost({
   // Those that had begun to wait before it was known, once for their start or end; then nobody.
   expect(figures.slow).toBeLessThanOrEqual(CALLERS);
   expect(figures.slowestMs).toBeLessThan(2 * START_TIMEOUT_MS);
+  // Each is told once.
+  expect(figures.warnings).toEqual([...new Set(figures.warnings)]);
   expect(during).toBeGreaterThan(CALLERS * 10);
   // Resident, with what the collector has not looked at yet: 31 kB an activity are really held.
   expect(figures.peakBytes).toBeLessThan(1_500_000_000);

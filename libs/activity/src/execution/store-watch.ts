@@ -105,6 +105,8 @@ export class StoreWatch {
 
   #isBack(): void {
     if (!this.#isAway && !this.#isRefusing) return;
+    // It catches up: what comes now still waits long, and is not told anew with each row that lands.
+    if (this.store.isAway) return;
     this.#isAway = false;
     this.#isRefusing = false;
     this.logger.log('Activities are recorded again.');

@@ -5,6 +5,8 @@ import type { WaitingWrites } from '../model/stats.js';
 
 /** Rows and characters of one transaction: enough to share its cost, few enough to hold no lock for long. */
 const MAX_BATCH_ROWS = 1_000;
+/** A row of an activity takes as long as so many lines: SQLite keeps the event loop for the whole of a batch. */
+const LINES_OF_A_ROW = 4;
 const MAX_BATCH_CHARACTERS = 4_000_000;
 
 /** The order in which one batch writes; within it, writes of one rank keep the order in which they came. */
@@ -134,7 +136,7 @@ export class WriteQueue {
       const before = ranks.get(write.id);
       if (before !== undefined && (rank < before || (rank === before && rank !== CHANGE_RANK))) break;
       size += queued.characters;
-      rows += queued.rows;
+      rows += write.kind === 'lines' ? queued.rows : LINES_OF_A_ROW;
       if (batch.length > 0 && (rows > MAX_BATCH_ROWS || size > MAX_BATCH_CHARACTERS)) break;
       ranks.set(write.id, rank);
       if (this.#updates.get(write.id) === queued) this.#updates.delete(write.id);
