@@ -22,7 +22,7 @@ const CORE = {
 /** Optional parts see of the library what its users see. */
 const OPTIONAL = [`adapters/[^/]+`, 'admin', 'testing'];
 
-const OPTIONAL_PEERS = ['@nestjs/swagger', 'better-sqlite3', 'mysql2', 'pg', 'pino'];
+const OPTIONAL_PEERS = ['@nestjs/swagger', 'better-sqlite3', 'ioredis', 'mysql2', 'pg', 'pino'];
 
 const folders = (names) => `^${SOURCE}/(${names.join('|')})/`;
 

@@ -33,7 +33,7 @@ export default {
   },
   moduleNameMapper: {
     '^nestjs-activity$': '<rootDir>/libs/activity/src/index.ts',
-    [String.raw`^nestjs-activity/(pino)$`]: '<rootDir>/libs/activity/src/adapters/$1/index.ts',
+    [String.raw`^nestjs-activity/(pino|redis)$`]: '<rootDir>/libs/activity/src/adapters/$1/index.ts',
     [String.raw`^nestjs-activity/(?!package\.json$)(.+)$`]: '<rootDir>/libs/activity/src/$1/index.ts',
     [String.raw`^(\.{1,2}/.*)\.js$`]: '$1',
   },

@@ -16,7 +16,7 @@ import { closeApps, trackedApp, type TrackedApp } from '../support/tracked-app.j
 
 type Insert = (this: SqlActivityStore, row: NewActivity) => Promise<void>;
 
-const untilStopped = (activity: ActivityContext) => activity.sleep(60_000);
+export const untilStopped = (activity: ActivityContext) => activity.sleep(60_000);
 const by = { id: 'ada', name: 'Ada' };
 const cancel = { by, reason: 'wrong tag', requestedAt: expect.any(Date) as unknown };
 

@@ -1,0 +1,1 @@
+export { redisBus, type RedisBusOptions } from './redis-bus.js';
