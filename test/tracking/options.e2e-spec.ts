@@ -22,11 +22,15 @@ describe('options as functions of the call', () => {
       type: 'broken',
       resource: ({ args }) => ({ type: 'x', id: (args[0] as { id: string }).id }),
       actor: () => Promise.reject(new Error('no directory')),
-      limit: () => ({ key: 'k', max: Number.NaN }),
       timeout: () => -5,
     })
     async broken(_order?: { id: string }): Promise<string> {
       return 'ran all the same';
+    }
+
+    @TrackedActivity({ type: 'unlimited', limit: ({ args: [max] }) => ({ key: 'k', max: max as number }) })
+    async limited(_max: unknown): Promise<string> {
+      return 'ran';
     }
   }
 
@@ -48,18 +52,29 @@ describe('options as functions of the call', () => {
     });
     expect(await get(Service).broken()).toBe('ran all the same');
     const row = await probe.only();
-    expect(row).toMatchObject({ status: 'succeeded', resource: null, actor: null, limitKey: null, warningCount: 4 });
+    expect(row).toMatchObject({ status: 'succeeded', resource: null, actor: null, warningCount: 3 });
     const lines = await probe.lines(row.id);
     expect(lines).toEqual([
       expect.stringMatching(/`resource` of broken is left out.*undefined/),
       expect.stringMatching(/`actor` of broken is left out.*no directory/),
-      expect.stringMatching(/`limit` of broken is left out.*`max` is NaN.*whole number/),
       expect.stringMatching(/`timeout` of broken is left out.*-5.*positive/),
     ]);
     const errors = log.lines.filter(({ level }) => level === 'error').map(({ text }) => text);
     expect(errors).toContainEqual(expect.stringContaining('a listener that rejects'));
     expect(errors).toContainEqual(expect.stringContaining('a listener that throws'));
   });
+
+  it.each([Number.NaN, 0, -1, '2', Infinity, 1.5, null])(
+    '[C98] refuse the call where they give a limit of %p: it must not run unlimited',
+    async (max) => {
+      const { get, probe } = await trackedApp({ providers: [Service] });
+      await expect(get(Service).limited(max)).rejects.toThrow(
+        /`limit` of unlimited: `max` is .*: it must be a whole number/,
+      );
+      expect(await get(Service).limited(1)).toBe('ran');
+      expect((await probe.rows()).map(({ status }) => status)).toEqual(['succeeded']);
+    },
+  );
 
   it('take the actor from `request.user` where nothing else is said', async () => {
     @Controller()
@@ -97,7 +112,7 @@ describe('bad options', () => {
     ['an unknown name', { type: 'x', timout: 5 }, /unknown option `timout` \(allowed: type, title, /],
     ['a missing type', {}, /`type` is missing/],
     [
-      'a limit that is no number',
+      'a limit that is no number [C98]',
       { type: 'x', limit: { key: 'k', max: Number.NaN } },
       /`limit\.max` is NaN: it must be a whole number of at least 1/,
     ],
@@ -154,7 +169,7 @@ describe('bad options', () => {
     [{ cancelGrace: 0 }, /`cancelGrace` is 0/],
     [{ tablePrefix: 'a; DROP' }, /`tablePrefix` is "a; DROP"/],
     [{ retention: { maxCount: -1 } }, /`retention/],
-    [{ lease: '30s' }, /unknown option `lease` \(allowed: dataSource, /],
+    [{ leases: '30s' }, /unknown option `leases` \(allowed: dataSource, /],
   ])('of the module are refused at start: %j', async (activity, message) => {
     await expect(trackedApp({ imports: [ActivityModule] }, { activity })).rejects.toThrow(message);
   });

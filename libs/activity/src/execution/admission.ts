@@ -130,7 +130,8 @@ export class Admission {
 
   #enterLimit(activity: RunningActivity, { limit }: CheckedActivityOptions): LimiterPlace | undefined {
     if (!limit) return undefined;
-    const place = this.parts.limiter.enter({ ...limit, activityId: activity.id, ancestorIds: activity.ancestorIds });
+    const { id, ancestorIds, record } = activity;
+    const place = this.parts.limiter.enter({ ...limit, scope: record.identity.scope, activityId: id, ancestorIds });
     activity.hold(place);
     return place;
   }

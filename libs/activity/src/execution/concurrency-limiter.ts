@@ -13,6 +13,8 @@ export interface LimiterPlace {
 export interface LimiterRequest {
   key: string;
   max: number;
+  /** Scopes take turns. */
+  scope: string;
   activityId: string;
   /** The activities around this one, nearest first: work nested in the same key borrows its holder's slot. */
   ancestorIds: readonly string[];

@@ -2,8 +2,8 @@ import { InProcessLimiter } from './in-process-limiter.js';
 
 function limiter() {
   const subject = new InProcessLimiter();
-  const enter = (activityId: string, max = 1, ancestorIds: string[] = [], key = 'k') =>
-    subject.enter({ key, max, activityId, ancestorIds });
+  const enter = (activityId: string, max = 1, ancestorIds: string[] = [], key = 'k', scope = 'default') =>
+    subject.enter({ key, max, scope, activityId, ancestorIds });
   return { subject, enter };
 }
 
@@ -42,6 +42,17 @@ describe('the limiter within one process', () => {
     enter('1');
     for (let n = 0; n < 100; n++) enter(`w${n}`);
     expect(enter('b', 1, [], 'other').granted).toBe(true);
+  });
+
+  it('[F45] lets the scopes of a key take turns', async () => {
+    const { subject, enter } = limiter();
+    const first = enter('1');
+    for (let n = 0; n < 100; n++) enter(`w${n}`);
+    const other = enter('b', 1, [], 'k', 'other');
+    expect(other.position()).toBe(2);
+    first.leave();
+    expect(other.position()).toBe(1);
+    expect(subject.holders('k')).toEqual(['w0']);
   });
 
   it('takes the newest maximum: raising starts waiters at once, lowering stops nobody', async () => {

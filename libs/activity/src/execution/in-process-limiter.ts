@@ -1,4 +1,5 @@
 import type { ConcurrencyLimiter, LimiterPlace, LimiterRequest } from './concurrency-limiter.js';
+import { FairLine } from './fair-line.js';
 
 interface Waiter {
   activityId: string;
@@ -9,32 +10,33 @@ interface Line {
   max: number;
   /** Who holds a slot, and how many use it: the holder and those nested in it that borrow it. */
   slots: Map<string, number>;
-  waiting: Waiter[];
+  waiting: FairLine<Waiter>;
 }
 
 /**
  * Counts within this process; the newest `max` given for a key holds. Lowering it stops nobody. A slot is free again when
- * its holder and all that borrow it have left.
+ * its holder and all that borrow it have left. Scopes take turns.
  * @see Dijkstra, EWD123 (1965), counting semaphores
  */
 export class InProcessLimiter implements ConcurrencyLimiter {
   readonly #lines = new Map<string, Line>();
 
-  enter({ key, max, activityId, ancestorIds }: LimiterRequest): LimiterPlace {
+  enter({ key, max, scope, activityId, ancestorIds }: LimiterRequest): LimiterPlace {
     const line = this.#line(key, max);
     const lender = ancestorIds.find((id) => line.slots.has(id));
     if (lender !== undefined) {
       line.slots.set(lender, line.slots.get(lender)! + 1);
-      return this.#place(key, line, { slot: lender, activityId });
+      return this.#place(key, line, { slot: lender });
     }
-    if (line.waiting.length === 0 && line.slots.size < max) {
+    if (line.waiting.size === 0 && line.slots.size < max) {
       line.slots.set(activityId, 1);
-      return this.#place(key, line, { slot: activityId, activityId });
+      return this.#place(key, line, { slot: activityId });
     }
     let grant!: () => void;
     const whenGranted = new Promise<void>((resolve) => (grant = resolve));
-    line.waiting.push({ activityId, grant });
-    return this.#place(key, line, { slot: activityId, activityId, whenGranted });
+    const waiter = { activityId, grant };
+    line.waiting.push(waiter, scope);
+    return this.#place(key, line, { slot: activityId, waiter, whenGranted });
   }
 
   holders(key: string): string[] {
@@ -43,7 +45,7 @@ export class InProcessLimiter implements ConcurrencyLimiter {
 
   #line(key: string, max: number): Line {
     const present = this.#lines.get(key);
-    const line = present ?? { max, slots: new Map<string, number>(), waiting: [] };
+    const line = present ?? { max, slots: new Map<string, number>(), waiting: new FairLine<Waiter>() };
     if (!present) this.#lines.set(key, line);
     line.max = max;
     if (present) handOn(line);
@@ -53,23 +55,19 @@ export class InProcessLimiter implements ConcurrencyLimiter {
   #place(
     key: string,
     line: Line,
-    { slot, activityId, whenGranted }: { slot: string; activityId: string; whenGranted?: Promise<void> },
+    { slot, waiter, whenGranted }: { slot: string; waiter?: Waiter; whenGranted?: Promise<void> },
   ): LimiterPlace {
-    const placeInLine = (): number => line.waiting.findIndex((waiter) => waiter.activityId === activityId);
     let left = false;
     return {
-      granted: whenGranted === undefined,
+      granted: waiter === undefined,
       whenGranted: whenGranted ?? Promise.resolve(),
-      position: () => placeInLine() + 1,
+      position: () => (waiter ? line.waiting.position(waiter) : 0),
       leave: () => {
         if (left) return;
         left = true;
-        const place = placeInLine();
-        if (place >= 0) line.waiting.splice(place, 1);
-        else giveBack(line, slot);
+        if (!waiter || !line.waiting.delete(waiter)) giveBack(line, slot);
         handOn(line);
-        if (line.slots.size === 0 && line.waiting.length === 0 && this.#lines.get(key) === line)
-          this.#lines.delete(key);
+        if (line.slots.size === 0 && line.waiting.size === 0 && this.#lines.get(key) === line) this.#lines.delete(key);
       },
     };
   }
@@ -82,7 +80,7 @@ function giveBack(line: Line, slot: string): void {
 }
 
 function handOn(line: Line): void {
-  while (line.waiting.length > 0 && line.slots.size < line.max) {
+  while (line.waiting.size > 0 && line.slots.size < line.max) {
     const next = line.waiting.shift()!;
     line.slots.set(next.activityId, 1);
     next.grant();

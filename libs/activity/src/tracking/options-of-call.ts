@@ -50,15 +50,16 @@ export function prepareOptions(where: string, options: TrackedActivityOptions, d
   return { fixed, asked };
 }
 
-/** Options that promise something to the caller: without them the call must not go on. */
-const PROMISES: readonly OptionName[] = ['exclusive', 'idempotencyKey'];
+/** Options that promise something to the caller, or to all others: without them the call must not go on. */
+const PROMISES: readonly OptionName[] = ['exclusive', 'idempotencyKey', 'limit'];
 const NO_NOTES: readonly string[] = [];
 const NOTHING: ReadonlyMap<string, string> = new Map();
 
 /**
  * The options of one call; a promise only where one of them is promised. A function that throws, or gives a value that is
  * not allowed, must not break the call: the option is left out, and a note says so.
- * @throws {ActivityOptionError} for `exclusive` and `idempotencyKey`: work that must not run twice is not run at all.
+ * @throws {ActivityOptionError} for `exclusive` and `idempotencyKey`: work that must not run twice is not run at all; and for
+ *   `limit`: nothing runs beside it unlimited.
  */
 export function optionsOfCall(
   { fixed, asked }: PreparedOptions,
