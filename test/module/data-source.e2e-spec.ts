@@ -1,9 +1,8 @@
-import { Controller, Get, Injectable, Module } from '@nestjs/common';
+import { Injectable, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { InjectDataSource, TypeOrmModule } from '@nestjs/typeorm';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import { ActivityModule, ActivityService, TrackedActivity } from 'nestjs-activity';
 import { DataSource } from 'typeorm';
-import { describeEachDatabase } from '../support/databases.js';
 import { KeptLog, closeApps, databaseFile, trackedApp } from '../support/tracked-app.js';
 
 afterEach(closeApps);
@@ -139,54 +138,5 @@ describe('[C51] tracked calls outside of the app’s life', () => {
       ['deaf', 'interrupted', 'shutdown'],
     ]);
     expect(await second.probe.lines(rows[1]!.id)).toContain('last words');
-  });
-});
-
-describeEachDatabase('an app’s own transaction', (database) => {
-  @Controller()
-  class Orders {
-    constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
-    @Get('orders')
-    @TrackedActivity({ type: 'order' })
-    async order(): Promise<void> {
-      await this.dataSource.transaction(async (manager) => {
-        await manager.query('INSERT INTO orders (id) VALUES (1)');
-        await this.inside();
-        throw new Error('rolled back');
-      });
-    }
-    @TrackedActivity({ type: 'inside' })
-    async inside(): Promise<string> {
-      return 'inside';
-    }
-  }
-
-  it('[C71] that rolls back takes no activity and no message with it, and is not disturbed by the tracker', async () => {
-    const { options } = await database.create(import.meta.url);
-    const { activities, probe, dataSource, get } = await trackedApp(
-      { controllers: [Orders] },
-      { database: options, activity: { startTimeout: 200 } },
-    );
-    await dataSource.query('CREATE TABLE orders (id INT PRIMARY KEY)');
-    await expect(get(Orders).order()).rejects.toThrow('rolled back');
-    await expect(
-      dataSource.transaction(async (manager) => {
-        await manager.query('INSERT INTO orders (id) VALUES (2)');
-        await activities.run({ type: 'logged' }, ({ log }) => log.info('kept'));
-        throw new Error('again');
-      }),
-    ).rejects.toThrow('again');
-    // On SQLite the app's transaction is in the way of every write until it ends.
-    for (const type of ['order', 'inside', 'logged']) await probe.settled(type);
-    const rows = await probe.rows();
-    expect(rows.map(({ type, status }) => [type, status])).toEqual([
-      ['order', 'failed'],
-      ['inside', 'succeeded'],
-      ['logged', 'succeeded'],
-    ]);
-    expect(await probe.lines(rows[2]!.id)).toEqual(['kept']);
-    expect(await dataSource.query('SELECT id FROM orders')).toEqual([]);
-    await dataSource.transaction((manager) => manager.query('INSERT INTO orders (id) VALUES (3)'));
-    expect(await dataSource.query('SELECT id FROM orders')).toEqual([{ id: 3 }]);
   });
 });

@@ -263,7 +263,7 @@ describeEachDatabase('the history', (database) => {
       );
     });
 
-    it('by age from the end, not from the start', async () => {
+    it('by age from the end, not from the start, to the millisecond [C74] [C83]', async () => {
       const { store, run } = under;
       const rules = { maxAge: 24 * HOUR };
       const justEnded = await run({ createdAt: before(30 * HOUR) }, { endedAt: noon });

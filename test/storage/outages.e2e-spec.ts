@@ -166,13 +166,13 @@ describe('on SQLite', () => {
   it('writes wait for another process that holds the file, and the event loop goes on [C77]', async () => {
     await withFile(async (options) => {
       const { run, store, line: lineOf, log } = await openStore(options);
-      const holder = await holdFor(2_000, options.database, 'WAL');
+      const holder = await holdFor(3_000, options.database, 'WAL');
       const delays = monitorEventLoopDelay({ resolution: 5 });
       delays.enable();
       const held = performance.now();
       const [first] = await Promise.all(Array.from({ length: 20 }, () => run({}, {})));
       delays.disable();
-      expect(performance.now() - held).toBeGreaterThan(1_900);
+      expect(performance.now() - held).toBeGreaterThan(2_900);
       await holder.exit;
       await store.append(lineOf(first!.id, 1));
       expect(await store.get(first!.id)).toMatchObject({ status: 'succeeded' });
@@ -185,7 +185,7 @@ describe('on SQLite', () => {
 
   it('a store opens when another process lets go of a file that is not in WAL mode yet [C77]', async () => {
     await withFile(async (options) => {
-      const holder = await holdFor(500, options.database, 'DELETE');
+      const holder = await holdFor(3_000, options.database, 'DELETE');
       const { run, store } = await openStore(options);
       await holder.exit;
       expect(await store.get((await run({}, {})).id)).toMatchObject({ status: 'succeeded' });

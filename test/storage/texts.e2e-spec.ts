@@ -11,7 +11,7 @@ describeEachDatabase('what is stored', (database) => {
   beforeAll(async () => {
     ({ options } = await database.create(import.meta.url));
     if (database.kind === 'mariadb')
-      await execute(options, `ALTER DATABASE \`${String(options.database)}\` CHARACTER SET utf8mb3`);
+      await query(options, `ALTER DATABASE \`${String(options.database)}\` CHARACTER SET utf8mb3`);
     under = await openStore(options);
   });
   afterAll(closeStores);
@@ -77,6 +77,52 @@ describeEachDatabase('what is stored', (database) => {
     expect((await store.messages(given.id, {}))[0]?.text).toBe(cut(65_536));
   });
 
+  it('fits into its indexes, however long what is filtered by may be [C79]', async () => {
+    const { store, run } = under;
+    // Of four bytes each, and no two alike: nothing of it can be packed.
+    const long = (length: number) =>
+      String.fromCodePoint(...Array.from({ length }, (_, n) => 0x1f300 + ((n * 7_919) % 700)));
+    const rows = await Promise.all(
+      [768, 4_000].map((length) =>
+        run(
+          {
+            scope: long(length),
+            type: long(length),
+            resource: { type: long(length), id: `${length} ${long(length)}` },
+            actor: { id: long(length) },
+            batchId: long(length),
+          },
+          {},
+        ),
+      ),
+    );
+    for (const { id, resource } of rows) {
+      const { items } = await store.list({ resourceId: resource!.id, resourceType: resource!.type });
+      expect(items.map((item) => item.id)).toEqual([id]);
+      expect([...items[0]!.resource!.id]).toHaveLength(191);
+    }
+    for (const filter of [
+      { scope: long(768) },
+      { type: long(4_000) },
+      { actorId: long(768) },
+      { batchId: long(4_000) },
+    ]) {
+      expect((await store.list(filter)).items).toHaveLength(2);
+    }
+    if (database.kind !== 'mariadb') return;
+    // What any row format of MariaDB and MySQL takes: 767 bytes of a column, 3,072 of an index.
+    const indexed = await query<{ name: string; bytes: string; widest: string }>(
+      options,
+      `SELECT s.INDEX_NAME AS name, SUM(COALESCE(c.CHARACTER_OCTET_LENGTH, 8)) AS bytes,
+         MAX(COALESCE(c.CHARACTER_OCTET_LENGTH, 8)) AS widest
+       FROM information_schema.STATISTICS s
+       JOIN information_schema.COLUMNS c USING (TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME)
+       WHERE s.TABLE_SCHEMA = DATABASE() AND s.TABLE_NAME LIKE 'activit%' GROUP BY s.TABLE_NAME, s.INDEX_NAME`,
+    );
+    expect(indexed.length).toBeGreaterThan(8);
+    expect(indexed.filter(({ bytes, widest }) => Number(bytes) > 3_072 || Number(widest) > 767)).toEqual([]);
+  });
+
   it('has JSON as plain data, within bounds, whatever was given', async () => {
     const { store, run } = under;
     const cycle: Record<string, unknown> = {
@@ -122,7 +168,7 @@ describeEachDatabase('what is stored', (database) => {
     expect((await store.messages(id, { after: 9 })).map(({ seq }) => seq)).toEqual([10, 2 ** 31 + 1, 2 ** 40]);
   });
 
-  it('goes in more than one packet takes', async () => {
+  it('goes in more than one packet takes [C78]', async () => {
     const { store, run, line } = under;
     const { id } = await run();
     // Each quote is two bytes on the wire: 18 MB, where MariaDB takes 16 in one packet.
@@ -140,8 +186,11 @@ function nested(depth: number): { name: string; message: string; causes?: Return
   return [depth === 0 ? error : { ...error, causes: nested(depth - 1) }];
 }
 
-async function execute(options: DataSourceOptions, sql: string): Promise<void> {
+async function query<T>(options: DataSourceOptions, sql: string): Promise<T[]> {
   const dataSource = await new DataSource(options).initialize();
-  await dataSource.query(sql);
-  await dataSource.destroy();
+  try {
+    return await dataSource.query<T[]>(sql);
+  } finally {
+    await dataSource.destroy();
+  }
 }

@@ -1,36 +1,18 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { DataSourceOptions } from 'typeorm';
 import { describeEachDatabase } from '../support/databases.js';
+import { PROGRAM_PATIENCE_MS, runProgram } from '../support/run-program.js';
 import { closeApps, databaseFile, trackedApp } from '../support/tracked-app.js';
-
-/** A process that compiles the library first: seconds alone, more beside other suites. */
-const PATIENCE_MS = 120_000;
 
 afterEach(closeApps);
 
-/** Runs a program of `standalone/` to its own end. */
-function runToItsEnd(
-  program: string,
-  database: DataSourceOptions,
-  args: string[] = [],
-): Promise<{ exitCode: unknown; stdout: string; stderr: string }> {
-  const file = fileURLToPath(new URL(`standalone/${program}`, import.meta.url));
-  const env = { ...process.env, DATABASE: JSON.stringify(database), OPERATOR: 'ada' };
-  return new Promise((resolve) => {
-    // Not all of tsx: its own `require` would give nest-commander, which is CommonJS, a second copy of Nest.
-    execFile(process.execPath, ['--import', 'tsx/esm', file, ...args], { env }, (error, stdout, stderr) =>
-      resolve({ exitCode: error ? error.code : 0, stdout, stderr }),
-    );
-  });
-}
+const program = (file: string) => new URL(`standalone/${file}`, import.meta.url);
 
 describeEachDatabase('a standalone application', (database) => {
   it(
     'tracks methods and `run()`, writes all when it is closed, and its process ends by itself',
     async () => {
       const { options } = await database.create(import.meta.url);
-      const { exitCode, stdout, stderr } = await runToItsEnd('app.ts', options);
+      const { exitCode, stdout, stderr } = await runProgram(program('app.ts'), options);
       expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringContaining('marker ') as string });
       expect(stderr).not.toContain('Error');
       const said = JSON.parse(stdout.split('marker ')[1]!) as { report: string; value: number; id: string };
@@ -49,7 +31,7 @@ describeEachDatabase('a standalone application', (database) => {
         { id: said.id, type: 'left over', status: 'interrupted', reason: 'shutdown' },
       ]);
     },
-    PATIENCE_MS,
+    PROGRAM_PATIENCE_MS,
   );
 });
 
@@ -58,11 +40,11 @@ describe('a command line of nest-commander', () => {
     'has an activity for each run of a command, keeps its exit code, and ends by itself',
     async () => {
       const options: DataSourceOptions = { type: 'better-sqlite3', database: databaseFile() };
-      expect(await runToItsEnd('cli.ts', options, ['import', 'contacts.csv'])).toMatchObject({
+      expect(await runProgram(program('cli.ts'), options, ['import', 'contacts.csv'])).toMatchObject({
         exitCode: 0,
         stdout: expect.stringContaining('imported 3') as string,
       });
-      expect(await runToItsEnd('cli.ts', options, ['import', 'missing.csv'])).toMatchObject({
+      expect(await runProgram(program('cli.ts'), options, ['import', 'missing.csv'])).toMatchObject({
         exitCode: 3,
         stderr: expect.stringContaining('there is no missing.csv') as string,
       });
@@ -79,6 +61,6 @@ describe('a command line of nest-commander', () => {
       expect(second).toMatchObject({ type: 'import', status: 'failed', reason: 'error' });
       expect(missed).toMatchObject({ type: 'import.file', status: 'failed', parentId: second!.id });
     },
-    PATIENCE_MS,
+    PROGRAM_PATIENCE_MS,
   );
 });
