@@ -3,8 +3,11 @@ import type { DataSourceOptions } from 'typeorm';
 import { resolveModuleOptions } from '../../libs/activity/src/config/activity-module.options.js';
 import type { Retention } from '../../libs/activity/src/config/retention.options.js';
 import { RetentionTimer } from '../../libs/activity/src/recovery/retention-timer.js';
+import type { ActivityStore } from '../../libs/activity/src/storage/activity-store.js';
 import { closeStores, openStore, type OpenStore } from '../storage/open-stores.js';
 import { describeEachDatabase } from '../support/databases.js';
+import { deferred } from '../support/deferred.js';
+import { eventually } from '../support/eventually.js';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -132,6 +135,33 @@ describeEachDatabase('retention', (database) => {
     expect(await claims()).toBe(1);
     expect(await claims()).toBe(0);
     expect(await under.store.claimChore('another', MINUTE)).toBe(true);
+  });
+
+  it('stays the turn of the one process for as long as that takes, and is another’s once it has died', async () => {
+    const other = await openStore(options);
+    const { retention } = resolveModuleOptions({ retention: { every: 300 } });
+    const gate = deferred();
+    let kept = 0;
+    const slow: ActivityStore = Object.create(under.store, {
+      claimChore: { value: (name: string, every: number) => under.store.claimChore(name, every) },
+      keepChore: { value: (name: string, every: number) => under.store.keepChore(name, every).then(() => kept++) },
+      prune: { value: () => gate.promise.then(() => ({ activities: 0, messages: 0, by: [] })) },
+    }) as ActivityStore;
+    const timer = new RetentionTimer(retention, slow, quiet);
+    const others = new RetentionTimer(retention, other.store, quiet);
+    const looking = eventually(() => timer.look(), Boolean);
+    // Three times as long as a turn lasts.
+    for (let times = 1; times <= 9; times++) {
+      await eventually(
+        async () => kept,
+        (now) => now >= times,
+      );
+      expect(await others.look()).toBe(false);
+    }
+    gate.resolve();
+    await looking;
+    // Nobody keeps it any more, as when a process has died.
+    await eventually(() => others.look(), Boolean);
   });
 
   it('runs on a timer, which a stop ends', async () => {

@@ -1,7 +1,12 @@
+// Not the globals: an app's test that fakes timers must not stop its tracker.
+import { clearInterval, setInterval } from 'node:timers';
 import type { Retention } from '../config/retention.options.js';
 import { afterDelay } from '../execution/long-timeout.js';
 import { errorText } from '../model/stored-error.js';
 import type { ActivityStore, PruneRequest } from '../storage/activity-store.js';
+
+/** No timer of Node is longer than 24 days, and no prune is. */
+const KEEP_AT_LEAST_EVERY_MS = 3_600_000;
 
 /** What a look of now is to delete. */
 export function pruneRequest({ rules, minAge }: Retention, { dryRun = false } = {}): PruneRequest {
@@ -33,12 +38,18 @@ export class RetentionTimer {
     });
   }
 
-  /** Looks now, if it is this process's turn. Never rejects. @returns whether it was. */
+  /** Looks now, if it is this process's turn, which it keeps until it is done. Never rejects. @returns whether it was. */
   async look(): Promise<boolean> {
     if (!this.retention || this.retention.every === undefined) return false;
+    const { every } = this.retention;
     try {
-      if (!(await this.store.claimChore('prune', this.retention.every))) return false;
-      const { activities, messages } = await this.store.prune(pruneRequest(this.retention), this.#stopping.signal);
+      if (!(await this.store.claimChore('prune', every))) return false;
+      // Where that fails, another process may begin as well: what both find is deleted once.
+      const keep = () => void this.store.keepChore('prune', every).catch(() => undefined);
+      const keeping = setInterval(keep, Math.min(every / 3, KEEP_AT_LEAST_EVERY_MS)).unref();
+      const { activities, messages } = await this.store
+        .prune(pruneRequest(this.retention), this.#stopping.signal)
+        .finally(() => clearInterval(keeping));
       if (activities > 0) this.logger.debug(`Retention: ${activities} activities with ${messages} lines are deleted.`);
       return true;
     } catch (error) {

@@ -295,4 +295,6 @@ export interface ActivityStore {
    * told so is the only one; should it die half-way, it is another's turn next time.
    */
   claimChore(name: string, everyMs: number): Promise<boolean>;
+  /** By who was told so and is not done yet: for another `everyMs` it is nobody else's turn. */
+  keepChore(name: string, everyMs: number): Promise<void>;
 }

@@ -33,7 +33,7 @@ import type {
   Trim,
 } from './activity-store.js';
 import { writeCancelRequest, writeForcedEnd } from './cancel-request.js';
-import { claimChore } from './claim-chore.js';
+import { claimChore, keepChore } from './claim-chore.js';
 import { claimPlan } from './claim-plan.js';
 import type { Database } from './database.js';
 import { readForeignChanges } from './foreign-changes.js';
@@ -237,6 +237,10 @@ export class SqlActivityStore implements ActivityStore {
 
   claimChore(name: string, everyMs: number): Promise<boolean> {
     return this.#connection.attempt((database) => claimChore(database, { name, everyMs }));
+  }
+
+  keepChore(name: string, everyMs: number): Promise<void> {
+    return this.#connection.attempt((database) => keepChore(database, { name, everyMs }));
   }
 
   /** For a bus on the same database; undefined where it is no PostgreSQL. */
