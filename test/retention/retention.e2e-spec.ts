@@ -154,7 +154,7 @@ describeEachDatabase('retention', (database) => {
     for (let times = 1; times <= 9; times++) {
       await eventually(
         async () => kept,
-        (now) => now >= times,
+        (soFar) => soFar >= times,
       );
       expect(await others.look()).toBe(false);
     }

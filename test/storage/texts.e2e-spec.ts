@@ -99,7 +99,7 @@ describeEachDatabase('what is stored', (database) => {
     for (const { id, resource } of rows) {
       const { items } = await store.list({ resourceId: resource!.id, resourceType: resource!.type });
       expect(items.map((item) => item.id)).toEqual([id]);
-      expect([...items[0]!.resource!.id]).toHaveLength(191);
+      expect(Array.from(items[0]!.resource!.id)).toHaveLength(191);
     }
     for (const filter of [
       { scope: long(768) },
