@@ -25,6 +25,7 @@ const names = [
   'AddChores1795593900000',
   'AddLeases1795593960000',
   'IndexScopes1795594080000',
+  'AddAttempts1795594260000',
 ];
 let processes: BootProcesses;
 

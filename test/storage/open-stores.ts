@@ -72,6 +72,7 @@ export function rowsOf(store: ActivityStore) {
       cancellable: true,
       origin: { kind: null, label: null, requestId: null, traceparent: null },
       limitKey: null,
+      job: null,
       metadata: {},
       createdAt,
       startedAt: values.status === 'queued' ? null : createdAt,

@@ -67,6 +67,8 @@ const common = {
   cancellable: truth,
   origin: object({ kind: orNull(text), label: orNull(text), requestId: orNull(text), traceparent: orNull(text) }),
   limitKey: orNull(text),
+  job: about(orNull(object({ queue: text, id: text })), 'The job of a queue that its work is.'),
+  attempts: about(count, 'How often its work was begun, with the time that it waits for.'),
   progress,
   expectedEndAt: about(orNull(time), 'Going by the rate of late; null while there is too little to say.'),
   step: orNull(text),
@@ -85,7 +87,7 @@ const common = {
   endedAt: orNull(time),
   updatedAt: time,
   durationMs: orNull(count),
-  ownerId: about(text, 'The process that runs it.'),
+  ownerId: about(text, 'The process that runs it; `queue` while a queue has it.'),
   version: about(count, 'Grows with each change.'),
 } satisfies Partial<Record<keyof Activity, JsonSchema>>;
 

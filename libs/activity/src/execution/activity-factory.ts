@@ -39,6 +39,7 @@ export function createRunningActivity(
     cancellable: options.cancellable ?? true,
     origin: origin ?? inherited?.origin ?? NO_ORIGIN,
     limitKey: options.limit?.key ?? null,
+    job: null,
     metadata: options.metadata === undefined ? NO_METADATA : redaction.object(options.metadata),
     createdAt,
   };

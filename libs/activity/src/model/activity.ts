@@ -80,6 +80,14 @@ export interface Origin {
   traceparent: string | null;
 }
 
+/** The job that the work of an activity is, in a queue that is kept elsewhere: `{ queue: 'bull:mail', id: '42' }`. */
+export interface JobRef {
+  /** Up to 191 characters. */
+  queue: string;
+  /** Up to 255 characters. */
+  id: string;
+}
+
 /** A failure as it is stored: text only, so that anything that was thrown can be kept. */
 export interface StoredError {
   name: string;
@@ -110,6 +118,10 @@ export interface Activity {
   origin: Origin;
   /** Key of the limit whose slot it waits for, holds or held. */
   limitKey: string | null;
+  /** Null: it is the work of no queue. */
+  job: JobRef | null;
+  /** How often its work was begun, with the time that it waits for: 1, unless it was tried again. */
+  attempts: number;
   /** Its `percent` is that of the whole, and never falls; null while that cannot be known. */
   progress: Progress;
   /** When it will end, going by the rate of late; null while there is too little to say, and after the end. */
@@ -139,12 +151,13 @@ export interface Activity {
   error: StoredError | null;
   cancel: { requestedAt: Date; by: Actor | null; reason: string | null } | null;
   createdAt: Date;
-  /** When it got its slot and the body was called; null while `queued` or if it never ran. */
+  /** When it got its slot and the body was called, for the newest attempt; null while `queued` or if it never ran. */
   startedAt: Date | null;
   endedAt: Date | null;
   updatedAt: Date;
   /** Milliseconds from start to end, never negative; null before the end or if it never ran. */
   durationMs: number | null;
+  /** The process that runs it; `queue` while a queue has it, and no process. */
   ownerId: string;
   /** Grows with each change of the row: a reader of changes drops what is older than it has. */
   version: number;

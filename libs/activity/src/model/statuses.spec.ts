@@ -19,7 +19,7 @@ describe('statuses', () => {
     expect(statusesBefore('succeeded')).toEqual(['running', 'cancelling']);
     expect(statusesBefore('cancelled')).toEqual(['queued', 'running', 'cancelling']);
     expect(statusesBefore('running')).toEqual(['queued']);
-    expect(statusesBefore('queued')).toEqual([]);
+    expect(statusesBefore('queued')).toEqual(['running']);
   });
 
   it('takes no text for a status that only looks like one', () => {

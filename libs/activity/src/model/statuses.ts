@@ -1,6 +1,6 @@
 /** Where an activity stands. Design: a final status is never left. */
 export type ActivityStatus = ActiveStatus | FinalStatus;
-/** Not ended yet: `queued` waits for a slot, `running` works, `cancelling` was asked to stop and has not yet. */
+/** Not ended yet: `queued` waits for a slot or another attempt, `running` works, `cancelling` was asked to stop and has not yet. */
 export type ActiveStatus = 'queued' | 'running' | 'cancelling';
 /** Ended. `interrupted`: the process went away (crash, lost lease, shutdown), not the code. */
 export type FinalStatus = 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
@@ -11,11 +11,12 @@ export const ACTIVITY_STATUSES: readonly ActivityStatus[] = [...ACTIVE_STATUSES,
 
 /**
  * From a status to those that may follow it. `queued → succeeded` is missing on purpose: work that never ran has no
- * success; `cancelling → succeeded` is there because work may return before it notices the request.
+ * success; `cancelling → succeeded` is there because work may return before it notices the request; `running → queued`
+ * waits for another attempt.
  */
 const transitions: ReadonlyMap<ActivityStatus, readonly ActivityStatus[]> = new Map([
   ['queued', ['running', 'cancelled', 'failed', 'interrupted']],
-  ['running', ['cancelling', 'succeeded', 'failed', 'cancelled', 'interrupted']],
+  ['running', ['queued', 'cancelling', 'succeeded', 'failed', 'cancelled', 'interrupted']],
   ['cancelling', ['succeeded', 'failed', 'cancelled', 'interrupted']],
 ]);
 

@@ -18,6 +18,8 @@ export const LENGTHS = {
   request_id: 191,
   traceparent: 128,
   limit_key: 191,
+  job_queue: 191,
+  job_id: 255,
   progress_unit: 32,
   step: 255,
   critical_section: 255,
@@ -85,6 +87,9 @@ export const ACTIVITY_COLUMNS = {
   expected_end_at: orNull(time),
   steps: { kind: 'longText', nullable: true },
   critical_section: orNull(text(LENGTHS.critical_section)),
+  attempts: { kind: 'integer', default: 1 },
+  job_queue: orNull(text(LENGTHS.job_queue)),
+  job_id: orNull(text(LENGTHS.job_id)),
 } satisfies Record<string, Column>;
 
 /** What a list does not read. */

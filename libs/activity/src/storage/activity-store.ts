@@ -17,6 +17,12 @@ import type { AbortReason, ActivityReason } from '../model/reasons.js';
 import type { ActivitySort } from '../model/sorts.js';
 import type { ActivityStatus, FinalStatus } from '../model/statuses.js';
 
+/**
+ * Owns what waits in a queue outside of the database: it belongs to no process, so no process's death ends it. Not the id
+ * of any process, which is a UUID.
+ */
+export const QUEUE_OWNER = 'queue';
+
 /** Names the owner of a row: each of its writes carries both, so one that lost the activity changes nothing. */
 export interface Ownership {
   ownerId: string;
@@ -37,6 +43,7 @@ export type ActivityIdentity = Pick<
   | 'cancellable'
   | 'origin'
   | 'limitKey'
+  | 'job'
   | 'metadata'
   | 'createdAt'
 >;
@@ -85,6 +92,28 @@ export interface Settlement extends Ownership {
   /** Written where the row has none yet: the store may have been away when the cancel was asked for. */
   cancel?: CancelFact;
 }
+
+/** What an activity leaves behind that waits for another attempt. */
+export interface PutBack extends Ownership {
+  id: string;
+  /** With the one that it waits for. */
+  attempts: number;
+  at: Date;
+  /** The last counts, newest line and metadata; progress and steps are the attempt's own, and cleared. */
+  changes: ActivityChanges;
+}
+
+/** An activity that was taken over: how it stands, and how its new owner goes on. */
+export interface Adoption {
+  activity: Activity;
+  /** As whom its new owner writes. */
+  owner: Ownership;
+  /** Of its log: the last line that was durable. */
+  lastSeq: number;
+}
+
+/** Where it was not taken: how it stands, null for one that is unknown. */
+export type AdoptResult = ({ adopted: true } & Adoption) | { adopted: false; activity: Activity | null };
 
 export type NewLine = Omit<ActivityMessage, 'activityId'>;
 
@@ -246,6 +275,18 @@ export interface ActivityStore {
   append(lines: NewLines): Promise<void>;
   trim(range: Trim): Promise<void>;
   settle(settlement: Settlement): Promise<CasResult>;
+  /**
+   * `running → queued`, for another attempt: it belongs to no process then, but to the queue that hands it out. One that
+   * somebody has asked to stop is not put back.
+   */
+  putBack(putBack: PutBack): Promise<CasResult>;
+  /**
+   * Makes an active one this process's own, whosever it was, with a higher fence: for one who knows that its owner does
+   * not work on it. It is `queued` then, as a new attempt where its work had been begun; one that is being stopped stays
+   * so. Its lines go on after the last that was durable.
+   * @param options.waiting  only one that a queue has, which nobody has taken yet.
+   */
+  adopt(id: string, options?: { waiting?: boolean }): Promise<AdoptResult>;
   /**
    * Resolves when everything given before has been written or given up.
    * @param id  only of this activity is also waited for what a lock of somebody else keeps from being written.

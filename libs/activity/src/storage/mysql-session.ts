@@ -92,13 +92,21 @@ export class MysqlSession implements WriteSession {
   async takeKey(key: KeyWrite): Promise<boolean> {
     const { sql, values } = takeKeySql(this.#tables.keys, key);
     const statement = key.from === null ? sql.replace('INSERT', 'INSERT IGNORE') : sql;
-    return ((await this.#query(statement, values)) as { affectedRows: number }).affectedRows === 1;
+    return (await this.execute(statement, values)) === 1;
+  }
+
+  async select(sql: string, values: readonly SqlValue[]): Promise<Record<string, unknown>[]> {
+    return (await this.#query(sql, values)) as Record<string, unknown>[];
+  }
+
+  async execute(sql: string, values: readonly SqlValue[]): Promise<number> {
+    return ((await this.#query(sql, values)) as { affectedRows: number }).affectedRows;
   }
 
   async #update(group: UpdateGroup, rows: readonly RowUpdate[]): Promise<void> {
     const { columns } = group;
     const own = (column: string) => `a.\`${column}\``;
-    const set = setClause(columns, {
+    const set = setClause(group, {
       quote: own,
       own,
       value: (column) => `v.\`new_${column}\``,

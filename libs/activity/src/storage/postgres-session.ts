@@ -64,7 +64,7 @@ export class PostgresSession implements WriteSession {
     const { columns, rows } = group;
     const own = (column: string) => `a."${column}"`;
     const arrays = columns.map((column) => arrayOf(ACTIVITY_COLUMNS[column as keyof typeof ACTIVITY_COLUMNS]));
-    const set = setClause(columns, {
+    const set = setClause(group, {
       quote: (column) => `"${column}"`,
       own,
       value: (column) => `v."new_${column}"`,
@@ -121,6 +121,14 @@ export class PostgresSession implements WriteSession {
     const { sql, values } = takeKeySql(this.tables.keys, key);
     const onConflict = key.from === null ? ' ON CONFLICT DO NOTHING' : '';
     return (await this.#query(numbered(sql) + onConflict, values)).rowCount === 1;
+  }
+
+  async select(sql: string, values: readonly SqlValue[]): Promise<Record<string, unknown>[]> {
+    return (await this.client.query({ text: numbered(sql), values })).rows;
+  }
+
+  async execute(sql: string, values: readonly SqlValue[]): Promise<number> {
+    return (await this.client.query({ text: numbered(sql), values })).rowCount ?? 0;
   }
 }
 

@@ -8,8 +8,10 @@ import { FINAL_STATUSES, isFinalStatus } from '../model/statuses.js';
 import { ActivityHistory } from './activity-history.js';
 import { storedId } from './activity-id.js';
 import { KeyIsTaken, type KeyClaim, type KeyHolder } from './activity-keys.js';
+import { adoptPlan } from './adopt-plan.js';
 import { ActivityReader } from './activity-reader.js';
 import type {
+  AdoptResult,
   ActivityChanges,
   ActivityCount,
   ActivityFilter,
@@ -28,6 +30,7 @@ import type {
   Ownership,
   PruneRequest,
   PruneResult,
+  PutBack,
   RequestReason,
   Settlement,
   Trim,
@@ -49,6 +52,7 @@ import {
   grantWrite,
   insertWrite,
   linesWrite,
+  putBackWrite,
   settleWrite,
   trimWrite,
   updateWrite,
@@ -138,6 +142,25 @@ export class SqlActivityStore implements ActivityStore {
     const stored = storedId(settlement.id);
     if (stored === null) return GONE;
     return (await this.#pipeline.add(settleWrite(stored, settlement))) ?? GONE;
+  }
+
+  async putBack(putBack: PutBack): Promise<CasResult> {
+    const stored = storedId(putBack.id);
+    if (stored === null) return GONE;
+    return (await this.#pipeline.add(putBackWrite(stored, putBack, putBack))) ?? GONE;
+  }
+
+  async adopt(id: string, { waiting = false }: { waiting?: boolean } = {}): Promise<AdoptResult> {
+    const stored = storedId(id);
+    if (stored === null) return { adopted: false, activity: null };
+    const { ownerId } = this;
+    const taken = await this.#connection.attempt((database) =>
+      database.transact(adoptPlan(database, { id: stored, ownerId, waiting })),
+    );
+    const activity = await this.get(stored);
+    if (!taken || !activity) return { adopted: false, activity };
+    const { fence, lastSeq } = taken;
+    return { adopted: true, activity, owner: { ownerId, fence }, lastSeq };
   }
 
   flush(id?: string): Promise<void> {

@@ -30,6 +30,7 @@ interface SqliteHandle {
 interface SqliteStatement {
   run(...values: (SqlValue | SqlValue[])[]): { changes: number };
   get(...values: SqlValue[]): Record<string, unknown> | undefined;
+  all(...values: SqlValue[]): Record<string, unknown>[];
 }
 
 /** Lines of one statement: a call of the driver costs half as much as a short line. */
@@ -132,7 +133,7 @@ export class SqliteDatabase implements Database, WriteSession {
   updateActivities(group: UpdateGroup): ReadonlySet<string> {
     const update = this.#statement(
       `UPDATE ${this.tables.activities} SET ` +
-        setClause(group.columns, { quote, own: quote, value: () => '?', greatest: this.greatest }) +
+        setClause(group, { quote, own: quote, value: () => '?', greatest: this.greatest }) +
         ` WHERE id = ? AND owner_id = ? AND fence = ? AND ${guard(group, quote)}`,
     );
     const changed = new Set<string>();
@@ -190,6 +191,14 @@ export class SqliteDatabase implements Database, WriteSession {
     const { sql, values } = takeKeySql(this.tables.keys, key);
     const statement = this.#statement(key.from === null ? `${sql} ON CONFLICT DO NOTHING` : sql);
     return statement.run(...values).changes === 1;
+  }
+
+  select(sql: string, values: readonly SqlValue[]): Record<string, unknown>[] {
+    return this.#handle.prepare(sql).all(...values);
+  }
+
+  execute(sql: string, values: readonly SqlValue[]): number {
+    return this.#handle.prepare(sql).run(...values).changes;
   }
 
   /** Asked once for each activity of a batch: a look-up for each line would cost as much as the line. */

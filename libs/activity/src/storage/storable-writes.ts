@@ -1,15 +1,17 @@
 import type { JsonObject } from '../model/activity.js';
 import { errorLine } from '../model/stored-error.js';
 import { LENGTHS } from './activity-entities.js';
-import type {
-  ActivityChanges,
-  CancelFact,
-  NewActivity,
-  NewLine,
-  NewLines,
-  Ownership,
-  Settlement,
-  Trim,
+import {
+  QUEUE_OWNER,
+  type ActivityChanges,
+  type CancelFact,
+  type NewActivity,
+  type NewLine,
+  type NewLines,
+  type Ownership,
+  type PutBack,
+  type Settlement,
+  type Trim,
 } from './activity-store.js';
 import type { SqlValue } from './sql-value.js';
 import { MAX_METADATA_BYTES, MAX_RESULT_BYTES, storableError, storableJson } from './storable-json.js';
@@ -49,6 +51,8 @@ export function insertWrite(id: string, activity: NewActivity): Extract<Write, {
       createdAt,
       activity.ownerId,
       activity.fence,
+      storableTextOrNull(activity.job?.queue, LENGTHS.job_queue),
+      storableTextOrNull(activity.job?.id, LENGTHS.job_id),
     ],
   };
 }
@@ -56,6 +60,15 @@ export function insertWrite(id: string, activity: NewActivity): Extract<Write, {
 export function grantWrite(id: string, owner: Ownership, startedAt: Date): Write {
   const at = startedAt.getTime();
   return { kind: 'grant', id, owner, to: 'running', at, values: ['running', at], changes: [at] };
+}
+
+/** Of its changes, those of the attempt that is over are left out: they are cleared. */
+export function putBackWrite(id: string, owner: Ownership, { attempts, at: time, changes }: PutBack): Write {
+  const { latestMessage, messageCount, warningCount, errorCount, droppedMessageCount, metadata } = changes;
+  const kept = { latestMessage, messageCount, warningCount, errorCount, droppedMessageCount, metadata };
+  const at = time.getTime();
+  const values = ['queued', QUEUE_OWNER, attempts];
+  return { kind: 'putBack', id, owner, to: 'queued', at, values, changes: changedValues(at, kept) };
 }
 
 export function updateWrite(id: string, owner: Ownership, changes: ActivityChanges): UpdateWrite {

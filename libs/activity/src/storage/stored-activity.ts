@@ -3,6 +3,7 @@ import type {
   ActivityMessage,
   ActivitySummary,
   Actor,
+  JobRef,
   JsonObject,
   MessageLevel,
   MessageSource,
@@ -57,6 +58,8 @@ export function summaryOf(row: SummaryRow): ActivitySummary {
       traceparent: toTextOrNull(row.traceparent),
     },
     limitKey: toTextOrNull(row.limit_key),
+    job: jobOf(row),
+    attempts: toNumber(row.attempts),
     progress: {
       percent: toPercentOrNull(row.progress_percent),
       current: toNumberOrNull(row.progress_current),
@@ -100,6 +103,12 @@ function resourceOf(row: Pick<ActivityRow, 'resource_type' | 'resource_id' | 're
   const type = toTextOrNull(row.resource_type);
   const id = toTextOrNull(row.resource_id);
   return type === null || id === null ? null : { type, id, name: toTextOrNull(row.resource_name) };
+}
+
+function jobOf(row: Pick<ActivityRow, 'job_queue' | 'job_id'>): JobRef | null {
+  const queue = toTextOrNull(row.job_queue);
+  const id = toTextOrNull(row.job_id);
+  return queue === null || id === null ? null : { queue, id };
 }
 
 function actorOf(id: unknown, name: unknown): Actor | null {

@@ -11,7 +11,10 @@ export interface UpdateDialect {
 }
 
 /** `SET` of a group. A clock that was set back gives no end before the start and no older `updated_at`; every change raises `version`. */
-export function setClause(columns: readonly string[], { quote, own, value, greatest }: UpdateDialect): string {
+export function setClause(
+  { columns, cleared = [] }: Pick<UpdateGroup, 'columns' | 'cleared'>,
+  { quote, own, value, greatest }: UpdateDialect,
+): string {
   const floor: Record<string, string> = {
     started_at: own('created_at'),
     updated_at: own('updated_at'),
@@ -21,7 +24,8 @@ export function setClause(columns: readonly string[], { quote, own, value, great
     const least = floor[column];
     return `${quote(column)} = ${least === undefined ? value(column) : `${greatest}(${value(column)}, ${least})`}`;
   });
-  return [...assignments, `${quote('version')} = ${own('version')} + 1`].join(', ');
+  const nulls = cleared.map((column) => `${quote(column)} = NULL`);
+  return [...assignments, ...nulls, `${quote('version')} = ${own('version')} + 1`].join(', ');
 }
 
 /** The guard of a group, beside id, owner and fence. */

@@ -2,10 +2,12 @@ import { ACTIVE_STATUSES, statusesBefore, type ActivityStatus } from '../model/s
 import type { SqlValue } from './sql-value.js';
 import type { Ownership } from './activity-store.js';
 import {
+  ATTEMPT_COLUMNS,
   CANCEL_COLUMNS,
   CHANGE_COLUMNS,
   GRANT_COLUMNS,
   MARK_COLUMNS,
+  PUT_BACK_COLUMNS,
   SETTLE_BODY_COLUMNS,
   SETTLE_COLUMNS,
   type Changes,
@@ -31,6 +33,8 @@ export interface UpdateGroup {
   columns: readonly string[];
   from: readonly ActivityStatus[];
   rows: RowUpdate[];
+  /** Columns that become null. */
+  cleared?: readonly string[];
   /** A change of status: who was first is told. */
   to?: ActivityStatus;
   /** Leaves alone a row that has a cancel already. */
@@ -49,6 +53,8 @@ export interface WriteBatch {
   /** `running → cancelling`. */
   marks: UpdateGroup[];
   cancels: UpdateGroup[];
+  /** `running → queued`. */
+  putBacks: UpdateGroup[];
   settlements: UpdateGroup[];
 }
 
@@ -62,6 +68,7 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
   const updates = new UpdateGroups();
   const marks = new UpdateGroups();
   const cancels = new UpdateGroups();
+  const putBacks = new UpdateGroups();
   const settlements = new UpdateGroups();
   for (const write of writes) {
     switch (write.kind) {
@@ -90,6 +97,13 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
         trims.push(write.range);
         markers.push(write.marker);
         break;
+      case 'putBack':
+        putBacks.add(
+          write,
+          { fixed: PUT_BACK_COLUMNS, values: write.values },
+          { from: statusesBefore(write.to), to: write.to, cleared: ATTEMPT_COLUMNS },
+        );
+        break;
       case 'settle':
         if (write.cancel) {
           const { id, owner, cancel } = write;
@@ -116,6 +130,7 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
     markers,
     marks: marks.all,
     cancels: cancels.all,
+    putBacks: putBacks.all,
     settlements: settlements.all,
   });
 }
@@ -127,7 +142,7 @@ class UpdateGroups {
   add(
     { id, owner, changes, at }: { id: string; owner: Ownership; changes: Changes; at?: number },
     { fixed, values }: { fixed: readonly string[]; values: readonly SqlValue[] },
-    guard: Pick<UpdateGroup, 'from' | 'to' | 'firstCancelOnly'>,
+    guard: Pick<UpdateGroup, 'from' | 'to' | 'firstCancelOnly' | 'cleared'>,
   ): void {
     const all = [...values];
     let places = 0;

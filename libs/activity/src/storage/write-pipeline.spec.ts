@@ -18,7 +18,15 @@ function settle(of = id) {
 }
 
 function insert(of = id) {
-  const nothing = { title: null, resource: null, actor: null, batchId: null, parentId: null, limitKey: null };
+  const nothing = {
+    title: null,
+    resource: null,
+    actor: null,
+    batchId: null,
+    parentId: null,
+    limitKey: null,
+    job: null,
+  };
   const origin = { kind: null, label: null, requestId: null, traceparent: null };
   const times = { createdAt: new Date(), startedAt: null };
   const row = {
@@ -45,7 +53,7 @@ function pipelineOver(answer: (batch: WriteBatch) => void = () => undefined) {
       batches.push(batch);
       const won = (groups: WriteBatch['grants']) =>
         new Map<string, CasResult>(groups.flatMap(({ rows }) => rows.map((row) => [row.id, { won: true }])));
-      return { grants: won(batch.grants), settlements: won(batch.settlements) };
+      return { grants: won(batch.grants), putBacks: won(batch.putBacks), settlements: won(batch.settlements) };
     },
     lockedAmong: async () => new Set(),
     maxWaitingWrites: 1_000,

@@ -285,6 +285,7 @@ export class WritePipeline {
 
 function resultOf(write: Write, outcome: WriteOutcome): CasResult | undefined {
   if (write.kind === 'grant') return outcome.grants.get(write.id);
+  if (write.kind === 'putBack') return outcome.putBacks.get(write.id);
   return write.kind === 'settle' ? outcome.settlements.get(write.id) : undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { ActivityStatus } from '../model/statuses.js';
 import type { KeyWrite } from './activity-keys.js';
-import type { CasResult } from './activity-store.js';
+import { QUEUE_OWNER, type CasResult } from './activity-store.js';
 import { toNumber, toNumberOrNull, type SqlValue } from './sql-value.js';
 import type { LinesInsert, MessageRange } from './write.js';
 import type { UpdateGroup, WriteBatch } from './write-batch.js';
@@ -27,6 +27,10 @@ export interface WriteSession {
   standing(ids: readonly string[]): MaybePromise<ReadonlyMap<string, Standing>>;
   /** @returns whether this one has the key now. */
   takeKey(key: KeyWrite): MaybePromise<boolean>;
+  /** A statement with `?` for each value. @returns its rows. */
+  select(sql: string, values: readonly SqlValue[]): MaybePromise<Record<string, unknown>[]>;
+  /** The same of one that changes rows. @returns how many: to be trusted where each is really changed. */
+  execute(sql: string, values: readonly SqlValue[]): MaybePromise<number>;
 }
 
 export type MaybePromise<T> = T | Promise<T>;
@@ -37,6 +41,7 @@ export type Plan<T> = Generator<Step, T, unknown>;
 /** How the changes of status went, by activity. */
 export interface WriteOutcome {
   grants: ReadonlyMap<string, CasResult>;
+  putBacks: ReadonlyMap<string, CasResult>;
   settlements: ReadonlyMap<string, CasResult>;
 }
 
@@ -47,6 +52,7 @@ export interface WriteOutcome {
 export class WritePlan {
   readonly steps: readonly Step[];
   readonly #grants: StatusChanges;
+  readonly #putBacks: StatusChanges;
   readonly #settlements: StatusChanges;
 
   /** @param retried  the same batch may have been committed before, unheard: who then finds its very own values has won. */
@@ -62,6 +68,8 @@ export class WritePlan {
     if (batch.markers.length > 0) steps.push((session) => session.insertMessages(batch.markers));
     for (const group of batch.marks) update(group);
     for (const group of batch.cancels) update(group);
+    this.#putBacks = new StatusChanges(batch.putBacks, steps.length, retried);
+    for (const group of batch.putBacks) update(group);
     this.#settlements = new StatusChanges(batch.settlements, steps.length, retried);
     for (const group of batch.settlements) update(group);
     this.steps = steps;
@@ -69,12 +77,13 @@ export class WritePlan {
 
   /** Activities whose change of status was not made: how they stand is to be looked up. Most often none. */
   unchanged(results: readonly unknown[]): string[] {
-    return [...this.#grants.unchanged(results), ...this.#settlements.unchanged(results)];
+    return [this.#grants, this.#putBacks, this.#settlements].flatMap((changes) => changes.unchanged(results));
   }
 
   outcome(results: readonly unknown[], standing: ReadonlyMap<string, Standing>): WriteOutcome {
     return {
       grants: this.#grants.outcome(results, standing),
+      putBacks: this.#putBacks.outcome(results, standing),
       settlements: this.#settlements.outcome(results, standing),
     };
   }
@@ -132,6 +141,7 @@ export async function runSteps<T>(plan: Plan<T>, session: WriteSession): Promise
 }
 
 function isItsOwnDoing(to: UpdateGroup['to'], row: UpdateGroup['rows'][number], now: Standing): boolean {
+  if (to === 'queued') return now.status === to && now.ownerId === QUEUE_OWNER && now.fence === row.fence;
   if (now.ownerId !== row.ownerId || now.fence !== row.fence || row.at === undefined) return false;
   if (to === 'running') return now.startedAt === Math.max(row.at, now.createdAt);
   return now.status === to && now.endedAt === Math.max(row.at, now.startedAt ?? now.createdAt);

@@ -17,6 +17,7 @@ const RANK: Record<Write['kind'], number> = {
   cancel: 2,
   lines: 2,
   trim: 2,
+  putBack: 3,
   settle: 3,
 };
 const CHANGE_RANK = RANK.update;
@@ -30,6 +31,7 @@ const GROUP: Record<Write['kind'], keyof WaitingWrites> = {
   cancel: 'changes',
   lines: 'lines',
   trim: 'lines',
+  putBack: 'ends',
   settle: 'ends',
 };
 
@@ -103,7 +105,7 @@ export class WriteQueue {
     else this.#enqueue(queued);
     this.#count(queued, 1);
     if (write.kind === 'update') this.#updates.set(write.id, queued);
-    if (write.kind === 'settle') this.#updates.delete(write.id);
+    if (write.kind === 'settle' || write.kind === 'putBack') this.#updates.delete(write.id);
     return queued.promise;
   }
 

@@ -26,10 +26,25 @@ export const CHANGE_COLUMNS = [
 ] as const;
 export type Changes = readonly (SqlValue | undefined)[];
 
+/** What an attempt says of itself: cleared when it is over, and another one is to follow. */
+export const ATTEMPT_COLUMNS = [
+  'started_at',
+  'progress_percent',
+  'progress_current',
+  'progress_total',
+  'progress_unit',
+  'progress_per_second',
+  'expected_end_at',
+  'step',
+  'steps',
+  'critical_section',
+] as const;
+
 export const GRANT_COLUMNS = ['status', 'started_at'] as const;
 export const SETTLE_COLUMNS = ['status', 'reason', 'ended_at'] as const;
 export const SETTLE_BODY_COLUMNS = [...SETTLE_COLUMNS, 'error', 'error_message', 'result'] as const;
 export const CANCEL_COLUMNS = ['cancel_requested_at', 'cancel_by_id', 'cancel_by_name', 'cancel_reason'] as const;
+export const PUT_BACK_COLUMNS = ['status', 'owner_id', 'attempts'] as const;
 export const MARK_COLUMNS = ['status', ...CANCEL_COLUMNS] as const;
 
 /** Lines of one activity. */
@@ -64,11 +79,11 @@ interface OwnerWrite extends WriteBase {
   owner: Ownership;
 }
 export interface StatusWrite extends OwnerWrite {
-  kind: 'grant' | 'settle';
+  kind: 'grant' | 'putBack' | 'settle';
   to: ActivityStatus;
   /** `startedAt` or `endedAt`, as it is asked to be written. */
   at: number;
-  /** Of `GRANT_COLUMNS`, or of `SETTLE_COLUMNS` or `SETTLE_BODY_COLUMNS`. */
+  /** Of `GRANT_COLUMNS`, `PUT_BACK_COLUMNS`, or of `SETTLE_COLUMNS` or `SETTLE_BODY_COLUMNS`. */
   values: readonly SqlValue[];
   changes: Changes;
   /** Of `CANCEL_COLUMNS`, written where the row has no cancel yet. */
@@ -126,6 +141,8 @@ export const INSERT_COLUMNS = [
   'updated_at',
   'owner_id',
   'fence',
+  'job_queue',
+  'job_id',
 ] as const;
 
 /** Places of `INSERT_COLUMNS` in which one of the rows has something: the others are null by themselves. */

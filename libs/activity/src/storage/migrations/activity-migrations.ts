@@ -3,6 +3,7 @@ import { addCriticalSection } from './add-critical-section.js';
 import { addLeases } from './add-leases.js';
 import { createActivityKeys } from './create-activity-keys.js';
 import { addProgressDetails } from './add-progress-details.js';
+import { addAttempts } from './add-attempts.js';
 import { addChores } from './add-chores.js';
 import { createActivityTables } from './create-activity-tables.js';
 import { indexActivityLists } from './index-activity-lists.js';
@@ -19,6 +20,7 @@ export function activityMigrations(prefix: string): (new () => MigrationInterfac
     addChores(prefix),
     addLeases(prefix),
     indexScopes(prefix),
+    addAttempts(prefix),
   ];
 }
 
