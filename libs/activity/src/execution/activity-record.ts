@@ -158,7 +158,7 @@ export class ActivityRecord implements OutputSink {
   }
 
   /** Writes the first row. Rejects when the store refuses it for good; waits as long as the store is away. */
-  begin(status: 'queued' | 'running'): Promise<void> {
+  begin(status: 'queued' | 'running'): Promise<unknown> {
     return this.#parts.store.insert(this.#firstRow(status));
   }
 

@@ -265,7 +265,7 @@ export interface ActivityStore {
   /** Which of these others have ended or taken. A row that has not been written yet is not among them. */
   lostAmong(owned: readonly (Ownership & { id: string })[]): Promise<ForeignChange[]>;
 
-  insert(activity: NewActivity): Promise<void>;
+  insert(activity: NewActivity): Promise<unknown>;
   /** `queued → running`. */
   grant(id: string, owner: Ownership, startedAt: Date): Promise<CasResult>;
   /** Only while the activity is active; the newest value wins where several wait. */

@@ -105,10 +105,14 @@ export class SqlActivityStore implements ActivityStore {
     return this.#connection.attempt(({ dataSource, entities }) => lostAmong(dataSource, entities, owned));
   }
 
-  async insert(activity: NewActivity): Promise<void> {
-    const id = storedId(activity.id);
-    if (id === null) throw notAnId(activity.id);
-    await this.#pipeline.add(insertWrite(id, activity));
+  insert(activity: NewActivity): Promise<unknown> {
+    try {
+      const id = storedId(activity.id);
+      if (id === null) throw notAnId(activity.id);
+      return this.#pipeline.add(insertWrite(id, activity));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async grant(id: string, owner: Ownership, startedAt: Date): Promise<CasResult> {
@@ -137,11 +141,16 @@ export class SqlActivityStore implements ActivityStore {
     if (stored !== null) await this.#pipeline.add(trimWrite(stored, range));
   }
 
-  async settle(settlement: Settlement): Promise<CasResult> {
-    if (!isFinalStatus(settlement.status)) throw notFinal(settlement.status);
-    const stored = storedId(settlement.id);
-    if (stored === null) return GONE;
-    return (await this.#pipeline.add(settleWrite(stored, settlement))) ?? GONE;
+  settle(settlement: Settlement): Promise<CasResult> {
+    try {
+      if (!isFinalStatus(settlement.status)) throw notFinal(settlement.status);
+      const stored = storedId(settlement.id);
+      if (stored === null) return Promise.resolve(GONE);
+      // A batch that has landed says of each end how it went.
+      return this.#pipeline.add(settleWrite(stored, settlement)) as Promise<CasResult>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async putBack(putBack: PutBack): Promise<CasResult> {

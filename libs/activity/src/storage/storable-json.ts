@@ -16,6 +16,7 @@ class TooLarge extends Error {}
  */
 export function storableJson(value: unknown, maxBytes: number): string {
   try {
+    if (isEmptyObject(value)) return '{}';
     const plain = toPlain(value, { depth: 0, path: new Set(), budget: { left: maxBytes } });
     const text = JSON.stringify(plain ?? null);
     if (Buffer.byteLength(text) <= maxBytes) return text;
@@ -23,6 +24,12 @@ export function storableJson(value: unknown, maxBytes: number): string {
     if (!(error instanceof TooLarge)) return JSON.stringify({ unstorable: 'JSON cannot hold this value' });
   }
   return JSON.stringify({ truncated: `more than ${maxBytes} bytes of JSON` });
+}
+
+/** As most metadata is: nothing need be walked. */
+function isEmptyObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.getPrototypeOf(value) === Object.prototype && Object.getOwnPropertyNames(value).length === 0;
 }
 
 /** True for what stands in the place of a value that could not be stored. */

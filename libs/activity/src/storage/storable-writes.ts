@@ -99,13 +99,9 @@ export function trimWrite(id: string, { fromSeq, toSeq, ownerId, fence, marker }
  * outcome: a failure is stored in a poorer form, never lost.
  */
 export function settleWrite(id: string, settlement: Settlement): Write {
-  return {
-    ...statusWrite(id, settlement),
-    poorer: () => ({
-      ...statusWrite(id, withoutBodies(settlement)),
-      poorer: () => statusWrite(id, outcomeOf(settlement)),
-    }),
-  };
+  return endWrite(id, settlement, () =>
+    endWrite(id, withoutBodies(settlement), () => endWrite(id, outcomeOf(settlement))),
+  );
 }
 
 function withoutBodies({ result: _result, ...settlement }: Settlement): Settlement {
@@ -118,31 +114,33 @@ function outcomeOf({ cancel: _cancel, result: _result, ...settlement }: Settleme
   return { ...settlement, error: null, changes: {} };
 }
 
-function statusWrite(id: string, settlement: Settlement): StatusWrite {
-  const { ownerId, fence, status, reason, error, result, changes, cancel } = settlement;
+function endWrite(id: string, settlement: Settlement, poorer?: () => Write): StatusWrite {
+  const { status, changes, cancel } = settlement;
   const at = settlement.endedAt.getTime();
   return {
     kind: 'settle',
     id,
-    owner: { ownerId, fence },
+    owner: settlement,
     to: status,
     at,
-    values: [
-      status,
-      reason,
-      at,
-      // A row that has neither an error nor a result has none to be written over.
-      ...(error || result !== undefined
-        ? [
-            error && storableError(error),
-            error && storableText(errorLine(error), LENGTHS.error_message),
-            result === undefined ? null : storableJson(result, MAX_RESULT_BYTES),
-          ]
-        : []),
-    ],
+    values: endValues(settlement, at),
     changes: changedValues(at, changes),
-    ...(cancel ? { cancel: cancelValues(cancel) } : {}),
+    cancel: cancel && cancelValues(cancel),
+    poorer,
   };
+}
+
+/** A row that has neither an error nor a result has none to be written over. */
+function endValues({ status, reason, error, result }: Settlement, at: number): SqlValue[] {
+  if (!error && result === undefined) return [status, reason, at];
+  return [
+    status,
+    reason,
+    at,
+    error && storableError(error),
+    error && storableText(errorLine(error), LENGTHS.error_message),
+    result === undefined ? null : storableJson(result, MAX_RESULT_BYTES),
+  ];
 }
 
 /** In the order of `CANCEL_COLUMNS`. */
