@@ -278,7 +278,10 @@ describe('settling an activity', () => {
     for (let turns = 0; turns < 30; turns++) {
       const parent = new AbortController();
       const stopListening = activities.on(({ name }) => {
-        if (name === 'started') void afterTurns(turns).then(() => parent.abort());
+        if (name !== 'started') return;
+        // The body follows at once: only who aborts within the event comes before it.
+        if (turns === 0) parent.abort();
+        else void afterTurns(turns - 1).then(() => parent.abort());
       });
       const { signal } = parent;
       const run = activities.run(

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { jest } from '@jest/globals';
 import { ActivityStoreError } from 'nestjs-activity';
 import { MysqlDatabase } from '../../libs/activity/src/storage/mysql-database.js';
@@ -66,6 +67,26 @@ describeEachDatabase('while the database takes no writes', (database) => {
     for (const row of [good, bad]) {
       expect(row.createdAt.getTime()).toBeGreaterThanOrEqual(before);
       expect(row.endedAt!.getTime()).toBeLessThanOrEqual(after);
+    }
+  });
+
+  it('the work and who listens are called in the async context of the call, whoever was waited for', async () => {
+    const { activities, probe, hold } = await appWithHeldStore();
+    const request = new AsyncLocalStorage<string>();
+    const heard: string[] = [];
+    activities.on(({ name, activity: { type } }) => void heard.push(`${type} ${name} ${request.getStore()}`));
+    const call = (type: string) =>
+      request.run(type, () => activities.run({ type }, async () => `${request.getStore()}`));
+    expect(await Promise.all([call('a'), call('b')])).toEqual(['a', 'b']);
+    const release = await hold();
+    expect(await Promise.all([call('c'), call('d')])).toEqual(['c', 'd']);
+    await release();
+    for (const type of ['a', 'b', 'c', 'd']) {
+      await probe.settled(type);
+      expect(heard.filter((said) => said.startsWith(type))).toEqual([
+        `${type} started ${type}`,
+        `${type} settled ${type}`,
+      ]);
     }
   });
 

@@ -2,25 +2,23 @@ import { checkActivityOptions } from '../config/activity.options.js';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import type { Activity } from '../model/activity.js';
 import { ActivityShutDownError } from '../model/errors.js';
-import { isPromise, type MaybePromise } from '../model/maybe-promise.js';
 import { errorText } from '../model/stored-error.js';
 import type { ActivityBus } from '../bus/activity-bus.js';
 import { Redaction } from '../output/redaction.js';
 import type { ActivityStore, CasResult } from '../storage/activity-store.js';
 import type { ActivityContext } from './activity-context.js';
 import type { ActivityEvents } from './activity-events.js';
+import { ActivityRun } from './activity-run.js';
 import { createRunningActivity, type ActivityFactoryParts } from './activity-factory.js';
 import { Admission, hasKeys } from './admission.js';
 import { ambientActivity, withinActivity } from './ambient-activity.js';
 import type { ConcurrencyLimiter } from './concurrency-limiter.js';
-import { finishLate } from './finish-late.js';
-import { followResult } from './follow-result.js';
 import { LogMemory } from './log-memory.js';
 import type { JoinedRun } from './joined-run.js';
 import type { RunRequest } from './run-request.js';
 import { RunningActivities } from './running-activities.js';
 import type { RunningActivity, RunningActivityListener } from './running-activity.js';
-import { startWork, type Work } from './start-work.js';
+import type { Work } from './start-work.js';
 import { StoreWatch } from './store-watch.js';
 
 export interface RunnerParts {
@@ -109,26 +107,11 @@ export class ActivityRunner {
     return run;
   }
 
-  async #run<T>(request: RunRequest, body: Work<T>): Promise<T> {
-    const activity = this.#create(request);
-    const joined = await this.#admission.admit(activity, request);
-    if (joined) return (await this.#outcomeOf(joined, activity, request)) as T;
-    let work: MaybePromise<T> | undefined;
-    let value: T;
-    try {
-      work = startWork(activity, body);
-      value = isPromise(work) ? await activity.untilForced(work) : work;
-    } catch (error) {
-      if (activity.forced && isPromise(work)) finishLate(activity, work);
-      else await activity.finish({ ok: false, error });
-      throw error;
-    }
-    const followed = followResult(activity, value, request.answer);
-    if (followed) return followed.value as T;
-    const settling = activity.settleWith({ ok: true, value });
-    if (settling) await settling;
-    activity.release();
-    return value;
+  #run<T>(request: RunRequest, body: Work<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const activity = this.#create(request);
+      this.#admission.admit(activity, request, new ActivityRun(activity, request, body, { resolve, reject }));
+    });
   }
 
   /** Like `run`, but resolves once the start is recorded; the slot is waited for, and the work runs, behind it. */
@@ -174,13 +157,18 @@ export class ActivityRunner {
    *   activity was aborted before its body; for its keys {ActivityConflictError}, {ActivityKeyReusedError},
    *   {ActivityResultUnavailableError}, {ActivityFailedError}.
    */
-  async begin(request: RunRequest): Promise<RunningActivity> {
-    const activity = this.#create(request);
-    // Only `run` offers what its run comes to, so only a call of `run` is ever joined to another.
-    if (await this.#admission.admit(activity, request)) {
-      throw new TypeError('An activity that is begun by hand was joined to another.');
-    }
-    return activity;
+  begin(request: RunRequest): Promise<RunningActivity> {
+    return new Promise((resolve, reject) => {
+      const activity = this.#create(request);
+      this.#admission.admit(activity, request, {
+        // Only `run` offers what its run comes to, so only a call of `run` is ever joined to another.
+        admitted: (joined) =>
+          joined
+            ? reject(new TypeError('An activity that is begun by hand was joined to another.'))
+            : resolve(activity),
+        refused: reject,
+      });
+    });
   }
 
   /** @throws {ActivityShutDownError} while the application stops. */
@@ -197,18 +185,6 @@ export class ActivityRunner {
     } catch (error) {
       request.onRefused?.(error);
       throw error;
-    }
-  }
-
-  /** @throws what the other one ended with; as a refusal, since no body of this call has thrown it. */
-  async #outcomeOf(joined: JoinedRun, activity: RunningActivity, request: RunRequest): Promise<unknown> {
-    try {
-      return await joined.outcome(activity.signal);
-    } catch (error) {
-      request.onRefused?.(error);
-      throw error;
-    } finally {
-      activity.release();
     }
   }
 

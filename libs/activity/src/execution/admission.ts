@@ -27,6 +27,19 @@ export interface AdmissionParts {
   logger: { warn(text: string): void; log(text: string): void };
 }
 
+/** Who waits for an activity to be admitted. Neither throws. */
+export interface AdmissionCaller {
+  /** @param joined  the other activity that stands for the call. */
+  admitted(joined: JoinedRun | undefined): void;
+  refused(error: unknown): void;
+}
+
+interface AdmissionCall {
+  activity: RunningActivity;
+  request: RunRequest;
+  caller: AdmissionCaller;
+}
+
 /** What happens before a body may be called: the start is recorded, a slot is waited for, a cancel is heeded. */
 export class Admission {
   readonly #keys: KeyAdmission;
@@ -36,39 +49,80 @@ export class Admission {
   }
 
   /**
-   * Resolves when the body may be called; otherwise the activity has been settled. With a joined run, another activity
-   * stands for the call: nothing is written of this one.
-   * @throws {ActivityQueueTimeoutError} no slot came in time; {ActivityStoreError} the start could not be recorded and
-   *   the policy is `reject`; the signal's reason when the activity was aborted before its body. `onRefused` hears of it.
+   * Tells the caller when the body may be called; otherwise the activity has been settled and released, and `onRefused` has
+   * heard of it. With a joined run, another activity stands for the call: nothing is written of this one. Refused by
+   * {ActivityQueueTimeoutError} no slot came in time; {ActivityStoreError} the start could not be recorded and the policy
+   * is `reject`; the signal's reason when the activity was aborted before its body.
    */
-  async admit(activity: RunningActivity, request: RunRequest): Promise<JoinedRun | undefined> {
+  admit(activity: RunningActivity, request: RunRequest, caller: AdmissionCaller): void {
     const { options } = request;
+    const call = { activity, request, caller };
+    if (!hasKeys(options) && !options.limit && !activity.aborted) return this.#startAtOnce(call);
+    this.#startInTurn(activity, request).then(
+      (joined) => this.#admitted(call, joined),
+      (error: unknown) => this.#refused(call, error),
+    );
+  }
+
+  /** It has nothing to wait for but its row. */
+  #startAtOnce(call: AdmissionCall): void {
+    const { activity, request } = call;
     try {
-      if (hasKeys(options)) {
-        const joined = await this.#startWithKeys(activity, request);
-        if (joined) {
-          request.onJoined?.(joined);
-          return joined;
+      this.parts.watch.recorded(activity.record.begin('running'), activity.record, (missed) => {
+        let waiting: Promise<void> | undefined;
+        try {
+          if (missed) this.#refuseUnrecorded(activity, missed, request.options.onStoreFailure);
+          this.#recorded(activity, request, 'started');
+          waiting = this.#whenNotCancelled(activity);
+        } catch (error) {
+          return this.#refused(call, error);
         }
-      } else {
-        const place = this.#enterLimit(activity, options);
-        const startsAtOnce = (place?.granted ?? true) && !activity.aborted;
-        const begun = activity.record.begin(startsAtOnce ? 'running' : 'queued');
-        const missed = await this.parts.watch.recorded(begun, activity.record);
-        if (missed) this.#refuseUnrecorded(activity, missed, options.onStoreFailure);
-        this.#recorded(activity, request, startsAtOnce ? 'started' : 'queued');
-        if (place && !startsAtOnce && !activity.aborted) await this.#waitForSlot(activity, place, options);
-      }
-      const pending = activity.whenNoCancelIsPending();
-      if (pending) await pending;
-      if (activity.aborted) await refuseAborted(activity);
+        if (!waiting) return this.#admitted(call);
+        waiting.then(
+          () => this.#admitted(call),
+          (error: unknown) => this.#refused(call, error),
+        );
+      });
     } catch (error) {
-      activity.release();
-      request.onRefused?.(error);
-      throw error;
+      this.#refused(call, error);
     }
-    activity.startDeadline();
+  }
+
+  async #startInTurn(activity: RunningActivity, request: RunRequest): Promise<JoinedRun | undefined> {
+    const { options } = request;
+    if (hasKeys(options)) {
+      const joined = await this.#startWithKeys(activity, request);
+      if (joined) {
+        request.onJoined?.(joined);
+        return joined;
+      }
+    } else {
+      const place = this.#enterLimit(activity, options);
+      const startsAtOnce = (place?.granted ?? true) && !activity.aborted;
+      await this.#record(activity, startsAtOnce ? 'running' : 'queued', options.onStoreFailure);
+      this.#recorded(activity, request, startsAtOnce ? 'started' : 'queued');
+      if (place && !startsAtOnce && !activity.aborted) await this.#waitForSlot(activity, place, options);
+    }
+    await this.#whenNotCancelled(activity);
     return undefined;
+  }
+
+  #admitted({ activity, caller }: AdmissionCall, joined?: JoinedRun): void {
+    if (!joined) activity.startDeadline();
+    caller.admitted(joined);
+  }
+
+  #refused({ activity, request, caller }: AdmissionCall, error: unknown): void {
+    activity.release();
+    request.onRefused?.(error);
+    caller.refused(error);
+  }
+
+  /** Undefined where nothing keeps the body from being called. @throws the signal's reason. */
+  #whenNotCancelled(activity: RunningActivity): Promise<void> | undefined {
+    const pending = activity.whenNoCancelIsPending();
+    if (pending) return pending.then(() => (activity.aborted ? refuseAborted(activity) : undefined));
+    return activity.aborted ? refuseAborted(activity) : undefined;
   }
 
   /** The key first, then the slot: nobody holds a slot while it waits for a key. */
@@ -77,11 +131,8 @@ export class Admission {
     const start = await this.#keys.enter({ activity, request });
     if ('outcome' in start) return start;
     const { status } = start;
-    if (!start.recorded) {
-      // One whose keys were asked for has had its time already.
-      const missed = await this.parts.watch.recorded(activity.record.begin(status), activity.record, !start.alone);
-      if (missed) this.#refuseUnrecorded(activity, missed, options.onStoreFailure);
-    }
+    // One whose keys were asked for has had its time already.
+    if (!start.recorded) await this.#record(activity, status, options.onStoreFailure, !start.alone);
     if (start.alone) activity.record.message('warn', aloneText(keyOf(options)), 'activity');
     this.#recorded(activity, request, status === 'running' ? 'started' : 'queued');
     const queueTimeout = options.queueTimeout ?? this.parts.settings.queueTimeout;
@@ -136,6 +187,18 @@ export class Admission {
     return place;
   }
 
+  async #record(
+    activity: RunningActivity,
+    status: 'running' | 'queued',
+    policy: StoreFailurePolicy | undefined,
+    patient = true,
+  ): Promise<void> {
+    const missed = await new Promise<MissedStart | undefined>((resolve) =>
+      this.parts.watch.recorded(activity.record.begin(status), activity.record, resolve, patient),
+    );
+    if (missed) this.#refuseUnrecorded(activity, missed, policy);
+  }
+
   /** @throws {ActivityStoreError} where the policy is to refuse it. */
   #refuseUnrecorded(
     activity: RunningActivity,
@@ -175,7 +238,9 @@ export class Admission {
   }
 
   async #start(activity: RunningActivity): Promise<void> {
-    const granted: CasResult = await this.parts.watch.inTime(activity.record.grant(), { won: true });
+    const granted: CasResult = await withinTime(activity.record.grant(), this.parts.watch.patience, {
+      won: true,
+    });
     if (granted.won) return this.parts.events.emit('started', activity.record);
     // Someone else was first. A row that is gone was deleted by hand: the work was asked for, so it runs.
     if (granted.status === null || !isFinalStatus(granted.status)) return;

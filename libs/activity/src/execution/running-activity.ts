@@ -58,6 +58,12 @@ export interface Place {
   leave(): void;
 }
 
+/** What is kept of how the work came back. */
+interface Ending {
+  error?: StoredError | undefined;
+  result?: Json | undefined;
+}
+
 const FORCED: Outcome = { status: 'cancelled', reason: 'forced' };
 const NOT_FIRST: CasResult = { won: false, status: null };
 const NEVER_ABORTED = new AbortController().signal;
@@ -288,20 +294,24 @@ export class RunningActivity {
    * The body has come back: settles (if nothing has before), waits until that is durable, but not longer than the store is
    * given, and gives the slot back. Never rejects: the caller gets the body's own value or error.
    */
-  async finish(completion: Completion): Promise<void> {
-    await this.settleWith(completion);
-    this.release();
+  finish(completion: Completion): Promise<void> {
+    return new Promise((resolve) => {
+      this.settleWith(completion, () => {
+        this.release();
+        resolve();
+      });
+    });
   }
 
-  /** The same but for the release. Undefined: it had ended before, and there is nothing to wait for. */
-  settleWith(completion: Completion): Promise<unknown> | undefined {
+  /** The same but for the release: `ended` is called when it is durable, when that has taken too long, or at once. */
+  settleWith(completion: Completion, ended: () => void): void {
     if (this.settled) {
       this.listener.debug(`Activity ${this.id} has ended before its work; what the work gave is not recorded.`);
-      return undefined;
+      return ended();
     }
     const outcome = this.outcomeOf(completion);
     const error = completion.ok || outcome.status === 'succeeded' ? undefined : toStoredError(completion.error);
-    return this.#settleOnce(outcome, { error, result: this.#kept(completion) });
+    this.#settleOnce(outcome, { error, result: this.#kept(completion) }, ended);
   }
 
   /** How it ends with this: as its reason says, or its type. */
@@ -310,36 +320,28 @@ export class RunningActivity {
   }
 
   /** Settles, when the clean-ups of an aborted one have ended. @returns whether this was first. */
-  async settle(outcome: Outcome, what: { error?: StoredError; result?: Json }): Promise<boolean> {
-    const settling = this.#settleOnce(outcome, what);
-    return settling !== undefined && ((await settling)?.won ?? true);
+  settle(outcome: Outcome, what: Ending): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#settleOnce(outcome, what, (result) => resolve(result?.won ?? true));
+    });
   }
 
-  /** Undefined: it has been settled, or is about to be. */
-  #settleOnce(
-    outcome: Outcome,
-    what: { error?: StoredError; result?: Json },
-  ): Promise<CasResult | undefined> | undefined {
-    if (this.settled || this.#ending) return undefined;
+  /** @param ended  gets undefined where nobody knows yet. */
+  #settleOnce(outcome: Outcome, what: Ending, ended: (result: CasResult | undefined) => void): void {
+    if (this.settled || this.#ending) return ended(NOT_FIRST);
     const cleanUps = this.#madeAbort?.hooks.whenDone();
-    return cleanUps ? this.#settleAfter(cleanUps, outcome, what) : this.#settleInTime(outcome, what);
-  }
-
-  async #settleAfter(
-    cleanUps: Promise<void>,
-    outcome: Outcome,
-    what: { error?: StoredError; result?: Json },
-  ): Promise<CasResult | undefined> {
+    if (!cleanUps) return this.#settleInTime(outcome, what, ended);
     this.#ending = true;
-    await cleanUps;
-    return this.settled ? NOT_FIRST : this.#settleInTime(outcome, what);
+    void cleanUps.then(() => (this.settled ? ended(NOT_FIRST) : this.#settleInTime(outcome, what, ended)));
   }
 
-  /** Undefined: nobody knows yet. */
-  #settleInTime(outcome: Outcome, what: { error?: StoredError; result?: Json }): Promise<CasResult | undefined> {
+  #settleInTime(outcome: Outcome, what: Ending, ended: (result: CasResult | undefined) => void): void {
     this.record.takeSources();
     if (what.error && outcome.reason === 'error') this.#tellOf(what.error);
-    return this.options.watch.inTime(this.#settle(outcome, what), undefined);
+    const wait = this.options.watch.wait(() => ended(undefined));
+    void this.#settle(outcome, what, (result) => {
+      if (wait.end()) ended(result);
+    });
   }
 
   #tellOf(error: StoredError): void {
@@ -441,14 +443,16 @@ export class RunningActivity {
     this.listener.abandoned(this);
   }
 
-  #settle(outcome: Outcome, what: { error?: StoredError; result?: Json }): Promise<CasResult> {
+  #settle(outcome: Outcome, what: Ending, durable?: (result: CasResult) => void): Promise<CasResult> {
     this.#settlement = this.record.settle(outcome, what).then(
       (result) => {
         this.listener.settled(this, result);
+        durable?.(result);
         return result;
       },
       (error: unknown) => {
         this.listener.warn(`The end of activity ${this.id} could not be recorded: ${errorText(error)}`);
+        durable?.(NOT_FIRST);
         return NOT_FIRST;
       },
     );

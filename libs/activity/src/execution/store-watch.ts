@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { errorText } from '../model/stored-error.js';
 import { afterDelay } from './long-timeout.js';
 import { SharedDeadline, type Wait } from './shared-deadline.js';
@@ -38,47 +39,35 @@ export class StoreWatch {
     return this.#isAway || this.store.isAway ? 0 : this.startTimeout;
   }
 
-  /** What `write` gives; or `late`, when the work is to wait for it no longer. A rejection passes through. */
-  inTime<T, L>(write: Promise<T>, late: L): Promise<T | L> {
-    return new Promise((resolve, reject) => {
-      const wait = this.#wait(() => resolve(late));
-      write.then(
-        (value) => {
-          wait.end();
-          return resolve(value);
-        },
-        (error: unknown) => {
-          wait.end();
-          reject(error);
-        },
-      );
-    });
-  }
-
   /**
    * Waits for the first row of an activity.
+   * @param onKnown  told once, in the async context of this call: undefined when it is durable; else what keeps it.
    * @param patient  false: it has had its time already.
-   * @returns undefined when it is durable; else what kept it.
    */
-  recorded(start: Promise<unknown>, record: StartedRecord, patient = true): Promise<MissedStart | undefined> {
-    return new Promise((resolve) => {
-      const wait = this.#wait(() => resolve(this.#late(record.type)), patient);
-      start.then(
-        () => {
-          wait.end();
-          this.#isBack();
-          return resolve(undefined);
-        },
-        (cause: unknown) => {
-          record.refused();
-          if (wait.end()) resolve(this.#refused(cause, record.type));
-        },
-      );
-    });
+  recorded(
+    start: Promise<unknown>,
+    record: StartedRecord,
+    onKnown: (missed: MissedStart | undefined) => void,
+    patient = true,
+  ): void {
+    const context = new AsyncResource('ActivityStart');
+    const onLate = (): void => context.runInAsyncScope(onKnown, undefined, this.#late(record.type));
+    const wait = patient ? this.wait(onLate) : waitNoLonger(onLate);
+    start.then(
+      () => {
+        this.#isBack();
+        return wait.end() ? onKnown(undefined) : undefined;
+      },
+      (cause: unknown) => {
+        record.refused();
+        if (wait.end()) onKnown(this.#refused(cause, record.type));
+      },
+    );
   }
 
-  #wait(onLate: () => void, patient = true): Wait {
-    return patient && this.patience > 0 ? this.#deadline.wait(onLate) : waitNoLonger(onLate);
+  /** Until something is durable, or the work is to wait for it no longer. */
+  wait(onLate: () => void): Wait {
+    return this.patience > 0 ? this.#deadline.wait(onLate) : waitNoLonger(onLate);
   }
 
   #late(type: string): MissedStart {
