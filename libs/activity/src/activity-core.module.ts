@@ -5,7 +5,6 @@ import {
   Logger,
   Module,
   type OnApplicationShutdown,
-  type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
 import {
@@ -18,6 +17,7 @@ import {
 } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { ActivityShutdownModule } from './activity-shutdown.module.js';
 import { ActivityService } from './activity.service.js';
 import { ACTIVITY_BUS, type ActivityBus } from './bus/activity-bus.js';
 import { chooseCarrier } from './bus/choose-carrier.js';
@@ -37,7 +37,7 @@ import { RemoteChanges } from './execution/remote-changes.js';
 import { ActivityModuleDuplicateError } from './model/errors.js';
 import { LeaseKeeper } from './recovery/lease-keeper.js';
 import { RetentionTimer } from './recovery/retention-timer.js';
-import { endRunningActivities } from './recovery/shutdown.js';
+import { Shutdown } from './recovery/shutdown.js';
 import type { ActivityStore } from './storage/activity-store.js';
 import { SqlActivityStore } from './storage/sql-activity-store.js';
 import { ActivityAddresses } from './tracking/activity-addresses.js';
@@ -47,6 +47,7 @@ import { ActivityResponses } from './tracking/responses/activity-responses.js';
 import { refuseImpossibleResponses } from './tracking/responses/refuse-impossible.js';
 import { SeenDurations } from './tracking/responses/seen-durations.js';
 import { ACTIVITY_READER } from './tracking/status/status.routes.js';
+import { placeFirstAndLast } from './place-first-and-last.js';
 import { readyTrackedInstances } from './tracking/tracked-instances.js';
 import { noteTracker } from './tracking/untracked-calls.js';
 
@@ -57,7 +58,7 @@ const logger = new Logger('Activity');
 
 /** Opens the store before the app's own start-up hooks run, and closes it after all others. */
 @Injectable()
-class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
+class ActivityLifecycle implements OnModuleInit, OnApplicationShutdown {
   private stopTracking: (() => void) | undefined;
   private stopCapture: (() => void) | undefined;
 
@@ -71,9 +72,11 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     @Inject(LeaseKeeper) private readonly lease: LeaseKeeper,
     @Inject(RetentionTimer) private readonly retention: RetentionTimer,
     @Inject(RemoteChanges) private readonly remoteChanges: RemoteChanges,
+    @Inject(Shutdown) private readonly shutdown: Shutdown,
     @Inject(ActivityAddresses) addresses: ActivityAddresses,
     @Inject(ActivityResponses) private readonly responses: ActivityResponses,
   ) {
+    placeFirstAndLast(modules, { first: ActivityCoreModule, last: ActivityShutdownModule });
     // Here, since `connectMicroservice()` comes before the start.
     interceptMessageHandlers(discovery, new ActivityInterceptor(addresses, responses));
   }
@@ -106,11 +109,8 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     this.responses.ready(prototypes.flatMap(refuseImpossibleResponses));
   }
 
-  async onModuleDestroy(): Promise<void> {
-    await endRunningActivities(this.runner, this.runner.settings, logger);
-  }
-
   async onApplicationShutdown(): Promise<void> {
+    await this.shutdown.finish();
     this.stopTracking?.();
     this.stopCapture?.();
     await this.retention.stop();
@@ -125,7 +125,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
 
 @Global()
 @Module({
-  imports: [DiscoveryModule],
+  imports: [DiscoveryModule, ActivityShutdownModule],
   providers: [
     {
       provide: ACTIVITY_SETTINGS,
@@ -181,6 +181,11 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
         new RemoteChanges({ running, store, bus, everyMs: settings.cancelPoll, logger }),
     },
     {
+      provide: Shutdown,
+      inject: [ActivityRunner],
+      useFactory: (runner: ActivityRunner) => new Shutdown(runner, logger),
+    },
+    {
       provide: RetentionTimer,
       inject: [ACTIVITY_SETTINGS, ACTIVITY_STORE],
       useFactory: ({ retention }: ActivitySettings, store: ActivityStore) =>
@@ -196,7 +201,7 @@ class ActivityLifecycle implements OnModuleInit, OnModuleDestroy, OnApplicationS
     { provide: APP_INTERCEPTOR, useClass: ActivityInterceptor },
     ActivityLifecycle,
   ],
-  exports: [ActivityRunner, ActivityService, ActivityAddresses, ACTIVITY_READER, SeenDurations],
+  exports: [ActivityRunner, ActivityService, Shutdown, ActivityAddresses, ACTIVITY_READER, SeenDurations],
 })
 export class ActivityCoreModule extends ConfigurableModuleClass {}
 

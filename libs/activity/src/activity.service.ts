@@ -61,6 +61,14 @@ export class ActivityService {
   }
 
   /**
+   * Aborts when the application begins to stop, before its hooks are called: for what fetches work of its own accord (a
+   * poller, a consumer), which must not begin more. Within an activity there is `activity.shutdown`.
+   */
+  get shutdown(): AbortSignal {
+    return this.#parts.runner.gate.shutdown;
+  }
+
+  /**
    * Calls `listener` for what happens to the activities of this application: `queued`, `started`, `cancelling`,
    * `settled`. One that throws or rejects is logged, and harms nothing.
    * @returns a function that stops the listening.

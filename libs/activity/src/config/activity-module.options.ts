@@ -10,7 +10,7 @@ import {
 } from './activity.options.js';
 import { bus, type BusOption } from './bus.options.js';
 import { captureLogs, type CaptureLogsOptions } from './capture-logs.options.js';
-import { callable, checked, duration, name, oneOf } from './check.js';
+import { callable, checked, duration, durationOrNone, name, oneOf } from './check.js';
 import type { Duration } from './duration.js';
 import { redact, type RedactOption } from './redact.options.js';
 import { retention, type Retention, type RetentionOptions } from './retention.options.js';
@@ -66,7 +66,9 @@ export interface ActivityModuleOptions {
    * so long a cancel from another process may take to be heard. Default 1 s.
    */
   cancelPoll?: Duration;
-  /** How long running work may go on when the application stops. Default 10 s. */
+  /**
+   * How long running work may go on when the application stops, before its signal aborts; 0: not at all. Default 10 s.
+   */
   shutdownGrace?: Duration;
   /**
    * How long this process is believed to live without a word from it; then other processes end its activities as
@@ -156,7 +158,7 @@ const schema = v.strictObject(
     progressInterval: v.optional(duration, '250ms'),
     bus: v.optional(bus),
     cancelPoll: v.optional(duration, '1s'),
-    shutdownGrace: v.optional(duration, '10s'),
+    shutdownGrace: v.optional(durationOrNone, '10s'),
     lease: v.optional(
       v.pipe(
         duration,

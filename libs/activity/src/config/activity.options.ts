@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import type { Actor, JsonObject, Resource } from '../model/activity.js';
 import { CHOSEN_REASONS, type OutcomeChoices } from '../model/outcome.js';
 import { FINAL_STATUSES } from '../model/statuses.js';
-import { callable, checked, duration, name, oneOf, positiveInteger, truth } from './check.js';
+import { callable, checked, duration, durationOrNone, name, oneOf, positiveInteger, truth } from './check.js';
 import type { Duration } from './duration.js';
 import { respond, type RespondOptions, type ResponseMode } from './respond.options.js';
 
@@ -66,6 +66,11 @@ export interface ActivityOptions {
   /** How long work may go on after its signal has aborted, before the row is settled without it. Default 30 s. */
   cancelGrace?: Duration;
   /**
+   * How long it may go on when the application stops, before its signal aborts; 0: not at all. Default: that of the
+   * activity around it, or the module's; 0 for what has no end of its own (an `@Sse()` handler).
+   */
+  shutdownGrace?: Duration;
+  /**
    * False: a user's cancel is refused, also by force, and one of the activity around it is not passed on. Default true.
    */
   cancellable?: boolean;
@@ -117,6 +122,7 @@ export interface TrackedActivityOptions {
   exclusive?: OfCall<string | ExclusiveOptions | null | undefined>;
   idempotencyKey?: OfCall<string | null | undefined>;
   cancelGrace?: Duration;
+  shutdownGrace?: Duration;
   cancellable?: boolean;
   outcomes?: OutcomeChoices;
   keepResult?: boolean;
@@ -214,6 +220,7 @@ export const activityOptionEntries = {
   exclusive: v.nullish(exclusive),
   idempotencyKey: v.nullish(idempotencyKey),
   cancelGrace: v.optional(duration),
+  shutdownGrace: v.optional(durationOrNone),
   cancellable: v.optional(truth),
   outcomes: v.optional(outcomes),
   keepResult: v.optional(truth),
@@ -252,6 +259,7 @@ const trackedActivityOptions = v.strictObject(
     exclusive: ofCall(perCall.exclusive),
     idempotencyKey: ofCall(perCall.idempotencyKey),
     cancelGrace: perCall.cancelGrace,
+    shutdownGrace: perCall.shutdownGrace,
     cancellable: perCall.cancellable,
     outcomes: perCall.outcomes,
     keepResult: perCall.keepResult,

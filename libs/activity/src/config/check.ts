@@ -14,6 +14,12 @@ export const duration = v.pipe(
   v.transform((value) => toMilliseconds(value)!),
 );
 
+/** The same, or 0 for none. */
+export const durationOrNone = v.union(
+  [v.literal(0), duration],
+  'must be 0, a positive number of milliseconds or text such as "30s" or "10m"',
+);
+
 export const positiveInteger = v.custom<number>(
   (value) => Number.isSafeInteger(value) && (value as number) > 0,
   'must be a whole number of at least 1',

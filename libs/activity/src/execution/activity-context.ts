@@ -29,6 +29,12 @@ export interface ActivityContext {
    */
   readonly signal: AbortSignal;
   /**
+   * Aborts when the application is about to stop, `shutdownGrace` before `signal` does: time to save what there is and to
+   * begin nothing more. Work that ends by throwing its reason (`shutdown.throwIfAborted()`) is `interrupted`; what it
+   * returns is a success as ever.
+   */
+  readonly shutdown: AbortSignal;
+  /**
    * Percent (0–100), or counts from which it follows; within a step it is the step's. Never goes backwards.
    * `{ children: 3 }`: it follows from the three children that are to begin.
    */

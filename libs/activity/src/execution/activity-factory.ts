@@ -49,6 +49,7 @@ export function createRunningActivity(
     {
       timeout: options.timeout ?? settings.timeout,
       cancelGrace: options.cancelGrace ?? settings.cancelGrace,
+      shutdownGrace: options.shutdownGrace ?? parent?.shutdownGrace ?? settings.shutdownGrace,
       keepResult: standsForOthers(options) ? 'faithfully' : (options.keepResult ?? false),
       outcomes: options.outcomes,
       watch,

@@ -85,6 +85,7 @@ export class ActivityRun<T> implements AdmissionCaller {
 
   /** @throws what the other one ended with; as a refusal, since no body of this call has thrown it. */
   async #outcomeOf(joined: JoinedRun): Promise<T> {
+    this.activity.isJoinedHere = joined.signal !== undefined;
     try {
       return (await joined.outcome(this.activity.signal)) as T;
     } catch (error) {

@@ -1,7 +1,6 @@
 import { checkActivityOptions } from '../config/activity.options.js';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import type { Activity } from '../model/activity.js';
-import { ActivityShutDownError } from '../model/errors.js';
 import { errorText } from '../model/stored-error.js';
 import type { ActivityBus } from '../bus/activity-bus.js';
 import { Redaction } from '../output/redaction.js';
@@ -18,6 +17,7 @@ import type { JoinedRun } from './joined-run.js';
 import type { RunRequest } from './run-request.js';
 import { RunningActivities } from './running-activities.js';
 import type { RunningActivity, RunningActivityListener } from './running-activity.js';
+import { StartGate } from './start-gate.js';
 import type { Work } from './start-work.js';
 import { StoreWatch } from './store-watch.js';
 
@@ -40,12 +40,12 @@ export class ActivityRunner {
   readonly settings: ActivitySettings;
   readonly redaction: Redaction;
   readonly logMemory = new LogMemory();
+  readonly gate = new StartGate();
   readonly #parts: RunnerParts;
   readonly #watch: StoreWatch;
   readonly #admission: Admission;
   readonly #listener: RunningActivityListener;
   readonly #factoryParts: ActivityFactoryParts;
-  #stopping = false;
 
   constructor(parts: RunnerParts) {
     this.settings = parts.settings;
@@ -79,11 +79,6 @@ export class ActivityRunner {
       listener: this.#listener,
       watch: this.#watch,
     };
-  }
-
-  /** From now on nothing is started, but for the children of what runs. */
-  stop(): void {
-    this.#stopping = true;
   }
 
   /**
@@ -175,9 +170,8 @@ export class ActivityRunner {
   #create(request: RunRequest): RunningActivity {
     try {
       const parent = this.#parentOf(request);
-      // What runs may finish while the application stops, with all that it takes to finish.
-      if (this.#stopping && !(parent && this.running.get(parent.id) === parent))
-        throw new ActivityShutDownError(request.options.type);
+      const isChild = parent !== undefined && this.running.get(parent.id) === parent;
+      this.gate.pass(request.options.type, { isChild, origin: request.origin });
       const activity = createRunningActivity(request, parent, this.#factoryParts);
       this.running.add(activity);
       request.onCreated?.(activity);

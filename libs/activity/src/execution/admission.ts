@@ -261,7 +261,7 @@ function keyOf({ exclusive, idempotencyKey }: CheckedActivityOptions): string {
 /** @throws the signal's reason. */
 async function refuseAborted(activity: RunningActivity): Promise<never> {
   const error: unknown = activity.signal.reason;
-  if (!activity.settled) await activity.refuse(outcomeOf({ ok: false, error }, activity.signal), error);
+  if (!activity.settled) await activity.refuse(outcomeOf({ ok: false, error }, activity), error);
   throw error;
 }
 

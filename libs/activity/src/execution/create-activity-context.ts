@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { hookBudgetOf } from '../config/cancel.options.js';
 import type { MessageLevel } from '../model/activity.js';
-import { outcomeOf } from '../model/outcome.js';
+import { outcomeOf, type EndSignals } from '../model/outcome.js';
 import { errorText } from '../model/stored-error.js';
 import { ActivityOutput } from '../output/activity-output.js';
 import { abortableSleep } from './abortable-sleep.js';
@@ -15,6 +15,7 @@ import { stepOf, type StepArguments, type StepWork } from './step-arguments.js';
 export interface ActivityControl {
   /** Made when it is asked for. */
   signal: () => AbortSignal;
+  shutdown: () => AbortSignal;
   onCancel(hook: CancelHook, budgetMs: number): () => void;
   uncancellable<T>(name: string, work: () => T | PromiseLike<T>): Promise<T>;
   run: ActivityContext['run'];
@@ -25,17 +26,20 @@ export function createActivityContext(record: ActivityRecord, control: ActivityC
   const at = (level: MessageLevel) => (message: unknown) => record.message(level, lineOf(message));
   let made: ActivityOutput | undefined;
   const output = (): ActivityOutput => (made ??= new ActivityOutput(record, control.signal()));
-  return Object.freeze({
+  const context: ActivityContext = Object.freeze({
     id: record.identity.id,
     tracked: true,
     get signal() {
       return control.signal();
     },
+    get shutdown() {
+      return control.shutdown();
+    },
     progress: (report) => record.progress(report),
     step: <T>(...args: StepArguments<T>) => {
       const { name, options, work } = stepOf(args);
       record.step(name, options);
-      return (work && withinStep(name!, work, { record, signal: control.signal() })) as Promise<T>;
+      return (work && withinStep(name!, work, { record, signals: context })) as Promise<T>;
     },
     steps: (plan) => record.steps(plan.map((step) => (typeof step === 'string' ? { name: step } : step))),
     log: Object.freeze({
@@ -67,20 +71,21 @@ export function createActivityContext(record: ActivityRecord, control: ActivityC
     },
     run: (options, work) => control.run(options, work),
   } satisfies ActivityContext);
+  return context;
 }
 
 /** Whatever the work gives or throws reaches the caller untouched. */
 async function withinStep<T>(
   name: string,
   work: StepWork<T>,
-  { record, signal }: { record: ActivityRecord; signal: AbortSignal },
+  { record, signals }: { record: ActivityRecord; signals: EndSignals },
 ): Promise<T> {
   try {
     const value = await work();
     record.endStep(name, 'succeeded');
     return value;
   } catch (error) {
-    record.endStep(name, outcomeOf({ ok: false, error }, signal).status);
+    record.endStep(name, outcomeOf({ ok: false, error }, signals).status);
     throw error;
   }
 }

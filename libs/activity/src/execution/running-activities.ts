@@ -7,7 +7,7 @@ import type { RunningActivity } from './running-activity.js';
 export class RunningActivities {
   readonly #byId = new Map<string, RunningActivity>();
   readonly #managed = new Set<RunningActivity>();
-  #whenEmpty: (() => void)[] = [];
+  #onAdded: ((activity: RunningActivity) => void) | undefined;
 
   /** How many are not settled yet, or whose body can still be waited for. */
   get size(): number {
@@ -23,6 +23,7 @@ export class RunningActivities {
   add(activity: RunningActivity): void {
     this.#byId.set(activity.id, activity);
     this.#managed.add(activity);
+    this.#onAdded?.(activity);
   }
 
   /** The body has ended. */
@@ -33,8 +34,7 @@ export class RunningActivities {
 
   /** Settled without its body: nobody waits for it any more. */
   abandon(activity: RunningActivity): void {
-    if (!this.#managed.delete(activity) || this.#managed.size > 0) return;
-    for (const resolve of this.#whenEmpty.splice(0)) resolve();
+    this.#managed.delete(activity);
   }
 
   get(id: string): RunningActivity | undefined {
@@ -45,8 +45,8 @@ export class RunningActivities {
     return [...this.#managed];
   }
 
-  /** Resolves when nothing is left to wait for. */
-  whenEmpty(): Promise<void> {
-    return this.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenEmpty.push(resolve));
+  /** Calls `tell` with each that is added from now on; for one listener, which stays. */
+  onAdded(tell: (activity: RunningActivity) => void): void {
+    this.#onAdded = tell;
   }
 }

@@ -19,12 +19,14 @@ import { createActivityContext } from './create-activity-context.js';
 import { faithfulResult } from './kept-result.js';
 import { whenAborted } from './linked-signal.js';
 import { afterDelay } from './long-timeout.js';
+import { ShutdownNotice } from './shutdown-notice.js';
 import type { StoreWatch } from './store-watch.js';
 import { WorkAbort } from './work-abort.js';
 
 export interface RunningActivityOptions {
   timeout: number | undefined;
   cancelGrace: number;
+  shutdownGrace: number;
   /** `faithfully`: it may have to stand for the real one, so a poorer form is not kept. */
   keepResult: boolean | 'faithfully';
   outcomes: OutcomeChoices | undefined;
@@ -81,6 +83,7 @@ export class RunningActivity {
   #placesUntilSettled: Place[] | undefined;
   #madeContext: ActivityContext | undefined;
   #madeAbort: WorkAbort | undefined;
+  #madeNotice: ShutdownNotice | undefined;
   #forcedListeners: ((reason: unknown) => void)[] | undefined;
   #settlement: Promise<CasResult> | undefined;
   /** The work has come back, and its clean-ups are waited for. */
@@ -89,6 +92,8 @@ export class RunningActivity {
   #heldBack: ActivityCancelledError | undefined;
   #forced = false;
   #ended = false;
+  /** Another activity of this process stands for it: nothing is written of this one. */
+  isJoinedHere = false;
 
   constructor(
     readonly record: ActivityRecord,
@@ -105,6 +110,7 @@ export class RunningActivity {
   get context(): ActivityContext {
     this.#madeContext ??= createActivityContext(this.record, {
       signal: () => this.signal,
+      shutdown: () => this.shutdown,
       onCancel: (hook, budgetMs) => this.#abort.hooks.add(hook, budgetMs),
       uncancellable: (name, work) => this.#abort.sections.run(name, work),
       run: (childOptions, work) => this.listener.runChild(this, childOptions, work),
@@ -135,6 +141,25 @@ export class RunningActivity {
 
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  /** Aborts when the application is about to stop. */
+  get shutdown(): AbortSignal {
+    return this.#notice.signal;
+  }
+
+  get #notice(): ShutdownNotice {
+    return (this.#madeNotice ??= new ShutdownNotice(this.id));
+  }
+
+  /** Tells its work that the application is about to stop; nothing else, once it has ended. */
+  noticeShutdown(): void {
+    if (!this.#ended) this.#notice.give();
+  }
+
+  /** How long its work may go on after that, in milliseconds. */
+  get shutdownGrace(): number {
+    return this.options.shutdownGrace;
   }
 
   /** Name of the critical section that an abort has to wait for, null for none. */
@@ -316,7 +341,9 @@ export class RunningActivity {
 
   /** How it ends with this: as its reason says, or its type. */
   outcomeOf(completion: Completion): Outcome {
-    return outcomeOf(completion, this.#madeAbort?.signal ?? NEVER_ABORTED, this.options.outcomes);
+    const signal = this.#madeAbort?.signal ?? NEVER_ABORTED;
+    const shutdown = this.#madeNotice?.signal ?? NEVER_ABORTED;
+    return outcomeOf(completion, { signal, shutdown }, this.options.outcomes);
   }
 
   /** Settles, when the clean-ups of an aborted one have ended. @returns whether this was first. */

@@ -35,6 +35,7 @@ export const untrackedActivity: ActivityContext = Object.freeze({
   id: NIL,
   tracked: false,
   signal,
+  shutdown: signal,
   progress: ignore,
   step: <T>(...args: StepArguments<T>) => doneUntracked(stepOf(args).work),
   steps: ignore,

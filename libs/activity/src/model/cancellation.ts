@@ -119,6 +119,11 @@ export function firstCause(cancellation: ActivityCancelledError): ActivityCancel
   return first;
 }
 
+/** True for what the work of an activity throws because the application is shutting down. */
+export function isShutdown(error: unknown): boolean {
+  return isCancellation(error) && firstCause(error).abortReason === 'shutdown';
+}
+
 function isCancellation(reason: unknown): reason is ActivityCancelledError {
   return ActivityError.is(reason) && reason.code === 'ACTIVITY_CANCELLED';
 }

@@ -183,8 +183,13 @@ export class ActivityMigrationsPendingError extends ActivityError {
 /** The application is shutting down or closed: nothing new is started. */
 export class ActivityShutDownError extends ActivityError {
   readonly code = 'ACTIVITY_SHUT_DOWN';
-  constructor(readonly type: string) {
-    super(`"${type}" was not started: the application is shutting down.`);
+  /** @param type  what was to be started; left out where it is only told, as the reason of `ActivityService.shutdown`. */
+  constructor(readonly type?: string) {
+    super(
+      type === undefined
+        ? 'The application is shutting down.'
+        : `"${type}" was not started: the application is shutting down.`,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import { cancellationOf } from './cancellation.js';
+import { cancellationOf, isShutdown } from './cancellation.js';
 import { statusAfterAbort, type AbortReason, type ActivityReason } from './reasons.js';
 import type { FinalStatus } from './statuses.js';
 
@@ -15,17 +15,25 @@ export type ChosenReason = Exclude<AbortReason, 'forced' | 'owner_lost'>;
 export const CHOSEN_REASONS = ['deadline', 'user', 'parent', 'superseded', 'client_disconnected', 'shutdown'] as const;
 export type OutcomeChoices = { readonly [reason in ChosenReason]?: FinalStatus | undefined };
 
+/** What the work was told: to stop, or before that, that the application is about to. */
+export interface EndSignals {
+  readonly signal: AbortSignal;
+  readonly shutdown: AbortSignal;
+}
+
 /**
  * The outcome follows from who aborted. A normal return is a success, also after a cancel. An error is a cancellation
- * only if the activity's *own* signal was aborted: an AbortError of anything else is a failure like any other.
+ * only if the activity's *own* signal was aborted: an AbortError of anything else is a failure like any other. Work that was
+ * told of the shutdown, and ends with what it was told, is interrupted by it, though its signal was not aborted yet.
  * @param choices  of the activity's type, in place of the status that the reason has by itself.
  * @see Temporal, packages/worker/src/activity.ts: only "if we set a reason"
  */
-export function outcomeOf(completion: Completion, signal: AbortSignal, choices?: OutcomeChoices): Outcome {
+export function outcomeOf(completion: Completion, { signal, shutdown }: EndSignals, choices?: OutcomeChoices): Outcome {
   if (completion.ok) return { status: 'succeeded', reason: null };
   const cancellation = cancellationOf(signal);
-  if (!cancellation) return { status: 'failed', reason: 'error' };
-  return outcomeAfter(cancellation.abortReason, choices);
+  if (cancellation) return outcomeAfter(cancellation.abortReason, choices);
+  if (shutdown.aborted && isShutdown(completion.error)) return outcomeAfter('shutdown', choices);
+  return { status: 'failed', reason: 'error' };
 }
 
 /** How work ends that was aborted for this reason: as the table says, unless its type has chosen. */

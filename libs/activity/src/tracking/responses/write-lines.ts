@@ -57,7 +57,7 @@ export function writeDoneLine(target: LineTarget, { id, result, error }: DoneLin
     response,
     error === undefined
       ? doneFrame(activityId, result)
-      : errorFrame(error, { id: activityId, ...outcomeOf({ ok: false, error }, activity.signal) }),
+      : errorFrame(error, { id: activityId, ...outcomeOf({ ok: false, error }, activity) }),
   );
 }
 
