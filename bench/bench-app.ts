@@ -26,7 +26,7 @@ export async function fill({ options }: BenchDatabase, size: Omit<HistorySize, '
 }
 
 /** An application with the tracker and a tracked method that does nothing. */
-export async function openBenchApp({ options }: BenchDatabase, activity: ActivityModuleOptions = {}) {
+export async function openBenchApp({ options }: Pick<BenchDatabase, 'options'>, activity: ActivityModuleOptions = {}) {
   @Module({
     imports: [TypeOrmModule.forRoot(options), ActivityModule.forRoot({ ...activity, tablePrefix: PREFIX })],
     providers: [Nothing],

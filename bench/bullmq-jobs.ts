@@ -1,19 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { Queue, QueueEvents, Worker } from 'bullmq';
-import { Redis } from 'ioredis';
+import { findBenchRedis } from './bench-redis.js';
 
 /** BullMQ with one worker that does nothing, on a queue of its own; undefined where Redis does not answer, which is said. */
 export async function openBullmqJobs(row: string, concurrency: number) {
-  const url = process.env.TEST_REDIS_URL ?? 'redis://127.0.0.1:6379';
-  const probe = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
-  try {
-    await probe.connect();
-  } catch (error) {
-    console.log(`${row} BullMQ: skipped, no server answers at ${url} (set TEST_REDIS_URL): ${String(error)}`);
-    return undefined;
-  } finally {
-    probe.disconnect();
-  }
+  const url = await findBenchRedis(`${row} BullMQ`);
+  if (url === undefined) return undefined;
   const { hostname: host, port, username, password } = new URL(url);
   const connection = { host, port: Number(port || 6379), username, password };
   const name = `activity-bench-${randomBytes(4).toString('hex')}`;

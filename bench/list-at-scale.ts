@@ -2,7 +2,7 @@ import type { ActivityQuery, ActivityService } from 'nestjs-activity';
 import { fill, openBenchApp } from './bench-app.js';
 import { createBenchDatabase, type BenchDatabaseKind } from './bench-database.js';
 import { GENERATED } from './generated-history.js';
-import { reportBound } from './measure.js';
+import { percentile, reportBound } from './measure.js';
 
 const SMALL = 10_000;
 const LARGE = 1_000_000;
@@ -89,5 +89,5 @@ async function p95(read: () => Promise<unknown>, runs: number): Promise<number> 
     await read();
     if (run >= 5) times.push(performance.now() - start);
   }
-  return times.toSorted((a, b) => a - b)[Math.floor(runs * 0.95)]!;
+  return percentile(times, 95);
 }

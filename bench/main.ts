@@ -4,6 +4,7 @@ import { benchListAtScale } from './list-at-scale.js';
 import { benchBigOutput } from './big-output.js';
 import { benchLogLines } from './log-lines.js';
 import { benchPruneUnderLoad } from './prune-under-load.js';
+import { benchRemoteCancel } from './remote-cancel.js';
 import { benchSchema } from './schema.js';
 import { benchTrackedCalls } from './tracked-calls.js';
 import { benchTrackedLatency } from './tracked-latency.js';
@@ -17,6 +18,7 @@ const rows: Record<string, () => Promise<boolean>> = {
   'list-at-scale': benchListAtScale,
   'prune-under-load': benchPruneUnderLoad,
   'big-output': benchBigOutput,
+  'remote-cancel': benchRemoteCancel,
 };
 
 const args = process.argv.slice(2);

@@ -58,6 +58,11 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
+/** The value that so many percent of the others do not pass. */
+export function percentile(values: readonly number[], percent: number): number {
+  return values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor((values.length * percent) / 100))]!;
+}
+
 /** Prints one line. @returns whether the goal is met; true where there is none. */
 export function reportRates(row: string, { ours, theirs, ratios }: Rates, goal?: number): boolean {
   const [lowest, middle, highest] = ratios.map((ratio) => ratio.toFixed(2));
