@@ -13,6 +13,8 @@ export interface ListeningClient {
   on(event: 'error', listener: (error: unknown) => void): unknown;
   on(event: 'end', listener: () => void): unknown;
   end(): Promise<unknown>;
+  /** Lets the process end although it is connected; a client of older versions has none. */
+  unref?(): void;
 }
 
 export interface PostgresCarrierParts {
@@ -93,6 +95,7 @@ export class PostgresCarrier implements ActivityBusCarrier {
     this.#client = client;
     try {
       await client.connect();
+      client.unref?.();
       await client.query(`LISTEN "${this.#parts.channel}"`);
       this.#isListening = true;
       onConnected();

@@ -8,6 +8,7 @@ interface OwnClient {
   query(sql: string, values?: readonly unknown[]): Promise<unknown>;
   on(event: string, listener: (value: never) => void): unknown;
   end(): Promise<unknown>;
+  unref?(): void;
 }
 
 /** What is used of pg's pool: its class of client, and the options with which it makes them. */

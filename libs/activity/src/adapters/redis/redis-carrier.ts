@@ -67,6 +67,8 @@ function follow(
   // Without a listener ioredis prints each error, of each attempt.
   connection.on('error', (error: unknown) => (why = error));
   connection.on('close', () => onLost(why));
+  // A script that has nothing more to do ends, whoever might still say something.
+  connection.on('connect', () => void ('stream' in connection && connection.stream.unref()));
   connection.on('ready', onReady);
   // One that an app has made may be connected already, or wait to be asked.
   if (connection.status === 'ready') onReady();
