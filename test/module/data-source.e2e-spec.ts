@@ -19,9 +19,11 @@ describe('[C49] the data source', () => {
     'activities',
     'activity_chores',
     'activity_keys',
+    'activity_limits',
     'activity_messages',
     'activity_migrations',
     'activity_owners',
+    'activity_slots',
   ];
 
   it.each([

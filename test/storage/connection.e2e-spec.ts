@@ -56,9 +56,11 @@ describeEachDatabase('the tracker', (database) => {
       'activities',
       'activity_chores',
       'activity_keys',
+      'activity_limits',
       'activity_messages',
       'activity_migrations',
       'activity_owners',
+      'activity_slots',
       'notes',
     ]);
   });

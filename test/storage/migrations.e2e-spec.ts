@@ -4,8 +4,10 @@ import {
   ACTIVITY_COLUMNS,
   CHORE_COLUMNS,
   KEY_COLUMNS,
+  LIMIT_COLUMNS,
   MESSAGE_COLUMNS,
   OWNER_COLUMNS,
+  SLOT_COLUMNS,
 } from '../../libs/activity/src/storage/activity-entities.js';
 import { newActivityId } from '../../libs/activity/src/storage/activity-id.js';
 import { createDatabase } from '../../libs/activity/src/storage/create-database.js';
@@ -25,6 +27,7 @@ const names = [
   'AddChores1795593900000',
   'AddLeases1795593960000',
   'IndexScopes1795594080000',
+  'AddLimits1795594140000',
   'AddAttempts1795594260000',
 ];
 let processes: BootProcesses;
@@ -55,6 +58,8 @@ describeEachDatabase('the schema', (database) => {
       activity_owners: OWNER_COLUMNS,
       activity_chores: CHORE_COLUMNS,
       activity_keys: KEY_COLUMNS,
+      activity_limits: LIMIT_COLUMNS,
+      activity_slots: SLOT_COLUMNS,
     })) {
       const table = await runner.getTable(name);
       const found = table!.columns.map((column) => [column.name, column.isNullable, column.isPrimary]);

@@ -131,6 +131,27 @@ export const KEY_COLUMNS = {
   created_at: time,
 } satisfies Record<string, Column>;
 
+export const LIMIT_COLUMNS = {
+  key_hash: { kind: 'text', length: 64, primary: true },
+  limit_key: text(LENGTHS.limit_key),
+  max_slots: { kind: 'count' },
+  set_max: { kind: 'count', nullable: true },
+  served: count,
+  last_scope: orNull(text(LENGTHS.scope)),
+  arrivals: count,
+} satisfies Record<string, Column>;
+
+export const SLOT_COLUMNS = {
+  activity_id: uuid,
+  key_hash: text(64),
+  scope: text(LENGTHS.scope),
+  owner_id: text(LENGTHS.owner_id),
+  entered_at: time,
+  place: { kind: 'count' },
+  turn: { kind: 'count', nullable: true },
+  held_at: orNull(time),
+} satisfies Record<string, Column>;
+
 /** Rows as a database gives them: a bigint may come as text, a truth as 0 or 1. */
 export type ActivityRow = Record<keyof typeof ACTIVITY_COLUMNS, unknown>;
 /** A row without its bodies. */
@@ -140,6 +161,8 @@ export type OwnerRow = Record<keyof typeof OWNER_COLUMNS, unknown>;
 export type ChoreRow = Record<keyof typeof CHORE_COLUMNS, unknown>;
 
 export type KeyRow = Record<keyof typeof KEY_COLUMNS, unknown>;
+export type LimitRow = Record<keyof typeof LIMIT_COLUMNS, unknown>;
+export type SlotRow = Record<keyof typeof SLOT_COLUMNS, unknown>;
 
 export interface ActivityEntities {
   activity: EntitySchema<ActivityRow>;
@@ -147,6 +170,8 @@ export interface ActivityEntities {
   owner: EntitySchema<OwnerRow>;
   chore: EntitySchema<ChoreRow>;
   key: EntitySchema<KeyRow>;
+  limit: EntitySchema<LimitRow>;
+  slot: EntitySchema<SlotRow>;
 }
 
 /** Made for one data source, since the prefix belongs to the application: two of them in one process may differ. */
@@ -157,6 +182,8 @@ export function activityEntities(database: DatabaseType, prefix: string): Activi
     owner: entity<OwnerRow>(database, `${prefix}activity_owners`, OWNER_COLUMNS),
     chore: entity<ChoreRow>(database, `${prefix}activity_chores`, CHORE_COLUMNS),
     key: entity<KeyRow>(database, `${prefix}activity_keys`, KEY_COLUMNS),
+    limit: entity<LimitRow>(database, `${prefix}activity_limits`, LIMIT_COLUMNS),
+    slot: entity<SlotRow>(database, `${prefix}activity_slots`, SLOT_COLUMNS),
   };
 }
 

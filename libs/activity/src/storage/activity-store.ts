@@ -12,6 +12,7 @@ import type {
 } from '../model/activity.js';
 import type { CheckedRetentionRule } from '../config/retention.options.js';
 import type { KeyClaim, KeyHolder } from './activity-keys.js';
+import type { SlotClaim, SlotGrant, SlotLook, SlotStanding } from './activity-slots.js';
 import type { WriteStats } from '../model/stats.js';
 import type { AbortReason, ActivityReason } from '../model/reasons.js';
 import type { ActivitySort } from '../model/sorts.js';
@@ -316,6 +317,26 @@ export interface ActivityStore {
   ): Promise<boolean>;
   /** Who claimed a key last; null where nobody did. */
   keyHolder(hash: string): Promise<KeyHolder | null>;
+
+  /**
+   * Comes to the line of a limit that counts in all processes, and takes a slot at once where one is free. Where
+   * `activity` is given whole, its first row is written too, in the same transaction, as its place in the line says.
+   */
+  enterLimit(activity: NewActivity | Pick<NewActivity, 'id'>, claim: SlotClaim): Promise<SlotStanding>;
+  /** Of one that runs without having been given a slot: it takes one, though there may be none. */
+  holdSlot(id: string, claim: SlotClaim): Promise<void>;
+  /** Gives the slot, or the place in line, back; the slot goes to whose turn it is in the same transaction. */
+  leaveLimit(id: string, claim: SlotClaim): Promise<void>;
+  /** `listener` is told of slots that this process has handed to those who had waited for them, in any process. */
+  onGranted(listener: (grants: readonly SlotGrant[]) => void): void;
+  /** How each of these stands at its limit; of one that has no place there is nothing. */
+  slotsOf(ids: readonly string[]): Promise<SlotLook[]>;
+  /** How many run at once from now on, whatever the calls say; null: what they say. */
+  setLimit(key: string, max: number | null): Promise<void>;
+  /** Hands on what is free though somebody waits for it. */
+  handOn(keys: readonly string[]): Promise<void>;
+  /** Takes all slots and places from a process that is taken to be dead. */
+  freeSlotsOf(ownerId: string): Promise<void>;
 
   /** Null for an id that is unknown or not an id at all. */
   get(id: string): Promise<Activity | null>;

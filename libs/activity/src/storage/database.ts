@@ -22,8 +22,8 @@ export interface Database {
    * @param retried  it may have been committed before: see `WritePlan`.
    */
   write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome>;
-  /** Which of these activities somebody else has locked at this moment. */
-  lockedAmong(ids: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Which of these activities, and limits by their hash, somebody else has locked at this moment. */
+  lockedAmong(ids: readonly string[], limits?: readonly string[]): Promise<ReadonlySet<string>>;
   /** Runs a plan in one transaction, which an error of the plan rolls back. */
   transact<T>(plan: Plan<T>): Promise<T>;
   /**

@@ -4,6 +4,8 @@ import type { ActivityEntities } from './activity-entities.js';
 import type { Database } from './database.js';
 import { NoConnectionError } from './database-errors.js';
 import { MysqlSession, type MysqlQuery } from './mysql-session.js';
+import { slotPlan } from './slot-plan.js';
+import { SlotSql } from './slot-sql.js';
 import type { SqlValue } from './sql-value.js';
 import { tablesOf, type Tables } from './tables.js';
 import type { WriteBatch } from './write-batch.js';
@@ -57,8 +59,9 @@ export class MysqlDatabase implements Database {
   }
 
   write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
-    const plan = new WritePlan(batch, retried);
     return this.#transaction(async (session) => {
+      const slots = batch.slots && (await runSteps(slotPlan(new SlotSql(this), batch.slots.keys, retried), session));
+      const plan = new WritePlan(batch, retried, slots);
       const results: unknown[] = [];
       for (const step of plan.steps) results.push(await step(session));
       const unchanged = plan.unchanged(results);
@@ -66,14 +69,15 @@ export class MysqlDatabase implements Database {
     });
   }
 
-  lockedAmong(ids: readonly string[]): Promise<ReadonlySet<string>> {
+  lockedAmong(ids: readonly string[], limits: readonly string[] = []): Promise<ReadonlySet<string>> {
     return this.#withConnection(async (query) => {
-      const place = `FROM ${this.tables.activities} FORCE INDEX (PRIMARY) WHERE id IN (?)`;
-      const there = (await query(`SELECT id ${place}`, [ids])) as { id: string }[];
-      const free = (await query(`SELECT id ${place} FOR UPDATE SKIP LOCKED`, [ids])) as { id: string }[];
-      const locked = new Set(there.map(({ id }) => id));
-      for (const { id } of free) locked.delete(id);
-      return locked;
+      const locked = await lockedIn(query, `${this.tables.activities} FORCE INDEX (PRIMARY)`, {
+        column: 'id',
+        values: ids,
+      });
+      if (limits.length === 0) return locked;
+      const place = `${this.tables.limits} FORCE INDEX (PRIMARY)`;
+      return new Set([...locked, ...(await lockedIn(query, place, { column: 'key_hash', values: limits }))]);
     });
   }
 
@@ -150,4 +154,17 @@ export class MysqlDatabase implements Database {
   get #pool(): MysqlPool {
     return (this.dataSource.driver as unknown as { pool: MysqlPool }).pool;
   }
+}
+
+async function lockedIn(
+  query: MysqlQuery,
+  table: string,
+  { column, values }: { column: string; values: readonly string[] },
+): Promise<Set<string>> {
+  const those = `SELECT ${column} AS id FROM ${table} WHERE ${column} IN (?)`;
+  const there = (await query(those, [values])) as { id: string }[];
+  const free = (await query(`${those} FOR UPDATE SKIP LOCKED`, [values])) as { id: string }[];
+  const locked = new Set(there.map(({ id }) => id));
+  for (const { id } of free) locked.delete(id);
+  return locked;
 }

@@ -5,6 +5,8 @@ import { NoConnectionError } from './database-errors.js';
 import { numbered } from './key-sql.js';
 import { PostgresSession, type PostgresClient } from './postgres-session.js';
 import { PreparedStatements } from './prepared-statements.js';
+import { slotPlan } from './slot-plan.js';
+import { SlotSql } from './slot-sql.js';
 import type { SqlValue } from './sql-value.js';
 import { TableGrowth } from './table-growth.js';
 import { tablesOf, type Tables } from './tables.js';
@@ -64,10 +66,11 @@ export class PostgresDatabase implements Database {
   }
 
   write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
-    const plan = new WritePlan(batch, retried);
     return this.#withClient(async (client) => {
       const session = this.#session(client);
-      const results = await inOneTransaction(client, plan.steps, session);
+      const slots = batch.slots && (await this.#begin(client, slotPlan(new SlotSql(this), batch.slots.keys, retried)));
+      const plan = new WritePlan(batch, retried, slots);
+      const results = await inOneTransaction(client, plan.steps, { session, hasBegun: slots !== undefined });
       this.#growth.grown(batch.inserts.length);
       const unchanged = plan.unchanged(results);
       return plan.outcome(results, unchanged.length === 0 ? NOBODY : await session.standing(unchanged));
@@ -76,11 +79,16 @@ export class PostgresDatabase implements Database {
 
   transact<T>(plan: Plan<T>): Promise<T> {
     return this.#withClient(async (client) => {
-      await client.query(BEGIN);
-      const result = await runSteps(plan, this.#session(client));
+      const result = await this.#begin(client, plan);
       await client.query('COMMIT');
       return result;
     });
+  }
+
+  /** Begins a transaction, and takes the first step of the plan with it. */
+  async #begin<T>(client: PooledClient, plan: Plan<T>): Promise<T> {
+    const [, result] = await Promise.all([client.query(BEGIN), runSteps(plan, this.#session(client))]);
+    return result;
   }
 
   async #withClient<T>(work: (client: PooledClient) => Promise<T>): Promise<T> {
@@ -111,13 +119,19 @@ export class PostgresDatabase implements Database {
     return new PostgresSession(client, this.tables, this.#prepared);
   }
 
-  async lockedAmong(ids: readonly string[]): Promise<ReadonlySet<string>> {
+  async lockedAmong(ids: readonly string[], limits: readonly string[] = []): Promise<ReadonlySet<string>> {
+    const locked = await this.#lockedIn(this.tables.activities, 'id', `ANY($1::uuid[])`, ids);
+    if (limits.length > 0) locked.push(...(await this.#lockedIn(this.tables.limits, 'key_hash', 'ANY($1)', limits)));
+    return new Set(locked);
+  }
+
+  async #lockedIn(table: string, column: string, any: string, values: readonly string[]): Promise<string[]> {
     const { rows } = await this.#pool.query(
-      `SELECT a.id FROM ${this.tables.activities} a WHERE a.id = ANY($1::uuid[]) AND a.id NOT IN (` +
-        `SELECT free.id FROM (SELECT id FROM ${this.tables.activities} WHERE id = ANY($1::uuid[]) FOR UPDATE SKIP LOCKED) free)`,
-      [ids],
+      `SELECT a.${column} AS id FROM ${table} a WHERE a.${column} = ${any} AND a.${column} NOT IN (` +
+        `SELECT free.id FROM (SELECT ${column} AS id FROM ${table} WHERE ${column} = ${any} FOR UPDATE SKIP LOCKED) free)`,
+      [values],
     );
-    return new Set(rows.map(({ id }) => id as string));
+    return rows.map(({ id }) => id as string);
   }
 
   /** Not for longer than a lock is worth: the few connections are for all. */
@@ -168,19 +182,20 @@ export class PostgresDatabase implements Database {
 async function inOneTransaction(
   client: PooledClient,
   steps: readonly Step[],
-  session: PostgresSession,
+  { session, hasBegun }: { session: PostgresSession; hasBegun: boolean },
 ): Promise<unknown[]> {
+  const begin = hasBegun ? [] : [() => client.query(BEGIN)];
   if (!client.pipeline) {
-    await client.query(BEGIN);
+    for (const query of begin) await query();
     const results: unknown[] = [];
     for (const step of steps) results.push(await step(session));
     await client.query('COMMIT');
     return results;
   }
-  const sent = [client.query(BEGIN), ...steps.map((step) => step(session)), client.query('COMMIT')];
+  const sent = [...begin.map((query) => query()), ...steps.map((step) => step(session)), client.query('COMMIT')];
   const answers = await Promise.allSettled(sent);
   // The first that failed says why.
   const failed = answers.find((answer) => answer.status === 'rejected');
   if (failed) throw failed.reason;
-  return answers.slice(1, -1).map((answer) => (answer as PromiseFulfilledResult<unknown>).value);
+  return answers.slice(begin.length, -1).map((answer) => (answer as PromiseFulfilledResult<unknown>).value);
 }

@@ -9,7 +9,7 @@ import { statusList, type Tables } from './tables.js';
 import { guard, setClause } from './update-sql.js';
 import { INSERT_COLUMNS, insertedPlaces, type LinesInsert, type MessageRange } from './write.js';
 import type { UpdateGroup } from './write-batch.js';
-import { standingOf, type Standing, type WriteSession } from './write-plan.js';
+import { FEW_VALUES, standingOf, type Standing, type WriteSession } from './write-plan.js';
 
 /** What is used of pg's client. */
 export interface PostgresClient {
@@ -124,11 +124,16 @@ export class PostgresSession implements WriteSession {
   }
 
   async select(sql: string, values: readonly SqlValue[]): Promise<Record<string, unknown>[]> {
-    return (await this.client.query({ text: numbered(sql), values })).rows;
+    return (await this.#short(sql, values)).rows;
   }
 
   async execute(sql: string, values: readonly SqlValue[]): Promise<number> {
-    return (await this.client.query({ text: numbered(sql), values })).rowCount ?? 0;
+    return (await this.#short(sql, values)).rowCount ?? 0;
+  }
+
+  #short(sql: string, values: readonly SqlValue[]) {
+    const text = numbered(sql);
+    return values.length <= FEW_VALUES ? this.#query(text, values) : this.client.query({ text, values });
   }
 }
 

@@ -8,8 +8,10 @@ import { FINAL_STATUSES, isFinalStatus } from '../model/statuses.js';
 import { ActivityHistory } from './activity-history.js';
 import { storedId } from './activity-id.js';
 import { KeyIsTaken, type KeyClaim, type KeyHolder } from './activity-keys.js';
+import { freeSlotsOf, handOn, lookAtSlots, setLimit } from './activity-limits.js';
 import { adoptPlan } from './adopt-plan.js';
 import { ActivityReader } from './activity-reader.js';
+import type { SlotClaim, SlotGrant, SlotLook, SlotStanding } from './activity-slots.js';
 import type {
   AdoptResult,
   ActivityChanges,
@@ -51,9 +53,11 @@ import {
   cancelWrite,
   grantWrite,
   insertWrite,
+  limitedInsertWrite,
   linesWrite,
   putBackWrite,
   settleWrite,
+  slotWrite,
   trimWrite,
   updateWrite,
 } from './storable-writes.js';
@@ -69,6 +73,7 @@ export class SqlActivityStore implements ActivityStore {
   readonly #lease: OwnerLease;
   readonly #connection: TrackerConnection;
   readonly #pipeline: WritePipeline;
+  #granted: (grants: readonly SlotGrant[]) => void = () => undefined;
 
   /**
    * @param appDataSource  asked when the store opens: the app's data sources are all there by then.
@@ -80,8 +85,9 @@ export class SqlActivityStore implements ActivityStore {
     this.#connection = new TrackerConnection(settings, this.#lease, { appDataSource, logger });
     this.#pipeline = new WritePipeline({
       write: async (batch, retried) => (await this.#connection.whenOpen()).write(batch, retried),
-      lockedAmong: async (ids) => (await this.#connection.whenOpen()).lockedAmong(ids),
+      lockedAmong: async (...these) => (await this.#connection.whenOpen()).lockedAmong(...these),
       maxWaitingWrites: settings.maxWaitingWrites,
+      onGranted: (grants) => this.#granted(grants),
       remakeTables: () => this.#connection.remakeTables(),
       logger,
     });
@@ -118,7 +124,7 @@ export class SqlActivityStore implements ActivityStore {
   async grant(id: string, owner: Ownership, startedAt: Date): Promise<CasResult> {
     const stored = storedId(id);
     if (stored === null) return GONE;
-    return (await this.#pipeline.add(grantWrite(stored, owner, startedAt))) ?? GONE;
+    return ((await this.#pipeline.add(grantWrite(stored, owner, startedAt))) as CasResult | undefined) ?? GONE;
   }
 
   async update(id: string, owner: Ownership, changes: ActivityChanges): Promise<void> {
@@ -156,7 +162,7 @@ export class SqlActivityStore implements ActivityStore {
   async putBack(putBack: PutBack): Promise<CasResult> {
     const stored = storedId(putBack.id);
     if (stored === null) return GONE;
-    return (await this.#pipeline.add(putBackWrite(stored, putBack, putBack))) ?? GONE;
+    return ((await this.#pipeline.add(putBackWrite(stored, putBack, putBack))) as CasResult | undefined) ?? GONE;
   }
 
   async adopt(id: string, { waiting = false }: { waiting?: boolean } = {}): Promise<AdoptResult> {
@@ -237,6 +243,54 @@ export class SqlActivityStore implements ActivityStore {
 
   keyHolder(hash: string): Promise<KeyHolder | null> {
     return this.#connection.attempt((database) => readKeyHolder(database, hash));
+  }
+
+  enterLimit(activity: NewActivity | Pick<NewActivity, 'id'>, claim: SlotClaim): Promise<SlotStanding> {
+    const id = storedId(activity.id);
+    if (id === null) return Promise.reject(notAnId(activity.id));
+    const { ownerId } = this;
+    const write =
+      'type' in activity ? limitedInsertWrite(id, activity, claim) : slotWrite('enter', id, { claim, ownerId });
+    return this.#pipeline.add(write) as Promise<SlotStanding>;
+  }
+
+  async holdSlot(id: string, claim: SlotClaim): Promise<void> {
+    await this.#addSlotWrite('hold', id, claim);
+  }
+
+  async leaveLimit(id: string, claim: SlotClaim): Promise<void> {
+    await this.#addSlotWrite('leave', id, claim);
+  }
+
+  async #addSlotWrite(kind: 'hold' | 'leave', id: string, claim: SlotClaim): Promise<void> {
+    const stored = storedId(id);
+    if (stored !== null) await this.#pipeline.add(slotWrite(kind, stored, { claim, ownerId: this.ownerId }));
+  }
+
+  onGranted(listener: (grants: readonly SlotGrant[]) => void): void {
+    this.#granted = listener;
+  }
+
+  slotsOf(ids: readonly string[]): Promise<SlotLook[]> {
+    const stored = ids.map(storedId).filter((id) => id !== null);
+    return this.#connection.attempt(({ dataSource, entities }) => lookAtSlots(dataSource, entities, stored));
+  }
+
+  setLimit(key: string, max: number | null): Promise<void> {
+    return this.#atLimits((database) => setLimit(database, key, max));
+  }
+
+  handOn(keys: readonly string[]): Promise<void> {
+    return this.#atLimits((database) => handOn(database, keys));
+  }
+
+  freeSlotsOf(ownerId: string): Promise<void> {
+    return this.#atLimits((database) => freeSlotsOf(database, ownerId));
+  }
+
+  async #atLimits(work: (database: Database) => Promise<SlotGrant[]>): Promise<void> {
+    const grants = await this.#connection.attempt(work);
+    if (grants.length > 0) this.#granted(grants);
   }
 
   get(id: string): Promise<Activity | null> {

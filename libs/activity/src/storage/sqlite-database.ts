@@ -4,12 +4,15 @@ import { MESSAGE_COLUMNS, type ActivityEntities } from './activity-entities.js';
 import type { KeyWrite } from './activity-keys.js';
 import type { Database } from './database.js';
 import { takeKeySql } from './key-sql.js';
+import { slotPlan } from './slot-plan.js';
+import { SlotSql } from './slot-sql.js';
 import type { SqlValue } from './sql-value.js';
 import { statusList, tablesOf, type Tables } from './tables.js';
 import { guard, setClause } from './update-sql.js';
 import { INSERT_COLUMNS, insertedPlaces, type LinesInsert, type MessageRange } from './write.js';
 import type { UpdateGroup, WriteBatch } from './write-batch.js';
 import {
+  FEW_VALUES,
   NOBODY,
   runNow,
   standingOf,
@@ -76,8 +79,9 @@ export class SqliteDatabase implements Database, WriteSession {
 
   async write(batch: WriteBatch, retried: boolean): Promise<WriteOutcome> {
     while (this.#migrating) await this.#migrating;
-    const plan = new WritePlan(batch, retried);
     return this.#transaction(() => {
+      const slots = batch.slots && runNow(slotPlan(new SlotSql(this), batch.slots.keys, retried), this);
+      const plan = new WritePlan(batch, retried, slots);
       const results = plan.steps.map((step) => step(this));
       const unchanged = plan.unchanged(results);
       return plan.outcome(results, unchanged.length === 0 ? NOBODY : this.standing(unchanged));
@@ -194,11 +198,15 @@ export class SqliteDatabase implements Database, WriteSession {
   }
 
   select(sql: string, values: readonly SqlValue[]): Record<string, unknown>[] {
-    return this.#handle.prepare(sql).all(...values);
+    return this.#short(sql, values).all(...values);
   }
 
   execute(sql: string, values: readonly SqlValue[]): number {
-    return this.#handle.prepare(sql).run(...values).changes;
+    return this.#short(sql, values).run(...values).changes;
+  }
+
+  #short(sql: string, values: readonly SqlValue[]): SqliteStatement {
+    return values.length <= FEW_VALUES ? this.#statement(sql) : this.#handle.prepare(sql);
   }
 
   /** Asked once for each activity of a batch: a look-up for each line would cost as much as the line. */

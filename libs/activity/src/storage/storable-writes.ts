@@ -1,6 +1,7 @@
 import type { JsonObject } from '../model/activity.js';
 import { errorLine } from '../model/stored-error.js';
 import { LENGTHS } from './activity-entities.js';
+import type { SlotClaim } from './activity-slots.js';
 import {
   QUEUE_OWNER,
   type ActivityChanges,
@@ -13,14 +14,26 @@ import {
   type Settlement,
   type Trim,
 } from './activity-store.js';
+import { limitHash } from './limit-hash.js';
 import type { SqlValue } from './sql-value.js';
 import { MAX_METADATA_BYTES, MAX_RESULT_BYTES, storableError, storableJson } from './storable-json.js';
 import { storableSteps } from './storable-steps.js';
 import { storableText, storableTextOrNull } from './storable-text.js';
-import type { CancelWrite, Changes, LinesWrite, LineValues, StatusWrite, UpdateWrite, Write } from './write.js';
+import type {
+  CancelWrite,
+  Changes,
+  InsertWrite,
+  LinesWrite,
+  LineValues,
+  SlotsWrite,
+  SlotWrite,
+  StatusWrite,
+  UpdateWrite,
+  Write,
+} from './write.js';
 
 /** In the order of `INSERT_COLUMNS`, with everything in it made storable. */
-export function insertWrite(id: string, activity: NewActivity): Extract<Write, { kind: 'insert' }> {
+export function insertWrite(id: string, activity: NewActivity): InsertWrite {
   const { resource, actor, origin } = activity;
   const createdAt = activity.createdAt.getTime();
   return {
@@ -55,6 +68,24 @@ export function insertWrite(id: string, activity: NewActivity): Extract<Write, {
       storableTextOrNull(activity.job?.id, LENGTHS.job_id),
     ],
   };
+}
+
+/** The same of one that comes to the line of a limit. */
+export function limitedInsertWrite(id: string, activity: NewActivity, claim: SlotClaim): InsertWrite {
+  return { ...insertWrite(id, activity), slot: slotOf(claim, activity.ownerId) };
+}
+
+export function slotWrite(
+  kind: SlotsWrite['kind'],
+  id: string,
+  { claim, ownerId }: { claim: SlotClaim; ownerId: string },
+): SlotsWrite {
+  return { kind, id, slot: slotOf(claim, ownerId) };
+}
+
+function slotOf({ key, max, scope }: SlotClaim, ownerId: string): SlotWrite {
+  const claim = { key: storableText(key, LENGTHS.limit_key), max, scope: storableText(scope, LENGTHS.scope) };
+  return { hash: limitHash(key), claim, ownerId };
 }
 
 export function grantWrite(id: string, owner: Ownership, startedAt: Date): Write {

@@ -8,6 +8,8 @@ export interface Tables {
   owners: string;
   chores: string;
   keys: string;
+  limits: string;
+  slots: string;
 }
 
 export function tablesOf(dataSource: DataSource, entities: ActivityEntities): Tables {
@@ -23,6 +25,8 @@ export function tablesOf(dataSource: DataSource, entities: ActivityEntities): Ta
     owners: quoted(entities.owner),
     chores: quoted(entities.chore),
     keys: quoted(entities.key),
+    limits: quoted(entities.limit),
+    slots: quoted(entities.slot),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { DataSourceOptions } from 'typeorm';
+import type { DataSourceOptions, EntitySchema } from 'typeorm';
 import { ActivityStoreUnsupportedError } from '../model/errors.js';
 import { activityEntities, type ActivityEntities } from './activity-entities.js';
 import { DATABASE_TYPES, isDatabaseType, type DatabaseType } from './column-types.js';
@@ -28,11 +28,10 @@ const KEPT: Record<DatabaseType, readonly string[]> = {
  */
 export function trackerOptions(app: DataSourceOptions, prefix: string, entities?: ActivityEntities): DataSourceOptions {
   const type = supportedType(app);
-  const { activity, message, owner, chore, key } = entities ?? activityEntities(type, prefix);
   return {
     ...connectionOf(app as AppOptions),
     type,
-    entities: [activity, message, owner, chore, key],
+    entities: Object.values<EntitySchema>({ ...(entities ?? activityEntities(type, prefix)) }),
     migrations: activityMigrations(prefix),
     migrationsTableName: migrationsTableName(prefix),
     synchronize: false,

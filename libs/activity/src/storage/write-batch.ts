@@ -16,6 +16,7 @@ import {
   type MessageRange,
   type Write,
 } from './write.js';
+import { SlotWork } from './slot-work.js';
 
 /** A change of one row that only its owner may make. */
 export interface RowUpdate {
@@ -43,6 +44,8 @@ export interface UpdateGroup {
 
 /** All that one transaction writes, in this order. */
 export interface WriteBatch {
+  /** What is done at limits, with the first rows that depend on it; undefined where it is nothing. */
+  slots?: SlotWork;
   /** Values in the order of `INSERT_COLUMNS`. */
   inserts: (readonly SqlValue[])[];
   grants: UpdateGroup[];
@@ -70,10 +73,17 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
   const cancels = new UpdateGroups();
   const putBacks = new UpdateGroups();
   const settlements = new UpdateGroups();
+  let slots: SlotWork | undefined;
   for (const write of writes) {
     switch (write.kind) {
       case 'insert':
-        inserts.push(write.values);
+        if (write.slot) (slots ??= new SlotWork()).add(write, write.values);
+        else inserts.push(write.values);
+        break;
+      case 'enter':
+      case 'hold':
+      case 'leave':
+        (slots ??= new SlotWork()).add(write);
         break;
       case 'grant':
         grants.add(
@@ -132,6 +142,7 @@ export function batchOf(writes: readonly Write[]): WriteBatch {
     cancels: cancels.all,
     putBacks: putBacks.all,
     settlements: settlements.all,
+    ...(slots ? { slots } : {}),
   });
 }
 

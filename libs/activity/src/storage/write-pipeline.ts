@@ -3,14 +3,14 @@ import { setImmediate } from 'node:timers';
 import { ActivityStoreError } from '../model/errors.js';
 import type { WriteStats } from '../model/stats.js';
 import { errorText } from '../model/stored-error.js';
-import type { CasResult } from './activity-store.js';
+import type { SlotGrant } from './activity-slots.js';
 import type { Database } from './database.js';
 import { isLockTimeout, isMissingTable, isTransient } from './database-errors.js';
 import { RecentWindow } from './recent-window.js';
 import { backoff, endsWithin } from './retry.js';
 import { batchOf } from './write-batch.js';
 import type { LinesWrite, UpdateWrite, Write } from './write.js';
-import { queue, WriteQueue, type QueuedWrite } from './write-queue.js';
+import { queue, WriteQueue, type QueuedWrite, type WriteResult } from './write-queue.js';
 import type { WriteOutcome } from './write-plan.js';
 
 /** Attempts before an outage is told: about a second. What is shorter is a lock of somebody. */
@@ -30,6 +30,8 @@ export interface PipelineParts {
   lockedAmong: Database['lockedAmong'];
   /** How many writes may wait before no further start is taken. */
   maxWaitingWrites: number;
+  /** Told of slots that were handed to those who had waited for them. */
+  onGranted?: (grants: readonly SlotGrant[]) => void;
   /** Makes dropped tables again. False: it may not. */
   remakeTables: () => Promise<boolean>;
   logger: { warn(text: string): void };
@@ -65,7 +67,7 @@ export class WritePipeline {
   }
 
   /** @throws {ActivityStoreError} when the database refuses it, a start finds no room, or the store is closed. */
-  add(write: Write): Promise<CasResult | undefined> {
+  add(write: Write): Promise<WriteResult> {
     if (this.#stop.signal.aborted) return Promise.reject(closed());
     if (write.kind === 'insert' && this.#isFull) return Promise.reject(this.#leaveOut());
     const promise = this.#queue.add(write);
@@ -74,7 +76,7 @@ export class WritePipeline {
   }
 
   /** Several updates of one activity that wait become one, with the newest values. */
-  update(write: UpdateWrite): Promise<CasResult | undefined> {
+  update(write: UpdateWrite): Promise<WriteResult> {
     return this.#queue.mergeUpdate(write) ?? this.add(write);
   }
 
@@ -138,6 +140,7 @@ export class WritePipeline {
         const outcome = await this.#parts.write(batchOf(batch.map(({ write }) => write)), retried);
         this.#landed(rowsOf(batch), performance.now() - begun);
         for (const queued of batch) queued.resolve(resultOf(queued.write, outcome));
+        if (outcome.slots && outcome.slots.grants.length > 0) this.#parts.onGranted?.(outcome.slots.grants);
         return;
       } catch (error) {
         if (isTransient(error)) {
@@ -201,7 +204,7 @@ export class WritePipeline {
 
   /** Puts aside what is for rows that somebody has locked. @returns the rest. */
   async #holdLocked(batch: readonly QueuedWrite[], retried: boolean): Promise<readonly QueuedWrite[]> {
-    const locked = await this.#lockedAmong([...new Set(batch.map(({ write }) => write.id))]);
+    const locked = await this.#lockedAmong(batch.map(({ write }) => write));
     if (!locked || locked.size === 0) return batch;
     if (retried) for (const queued of batch) queued.retried = true;
     const rest = this.#queue.hold(locked, batch);
@@ -214,7 +217,7 @@ export class WritePipeline {
     this.#isWatchingHeld = true;
     for (let ids = this.#queue.heldIds; ids.length > 0 && !this.#stop.signal.aborted; ids = this.#queue.heldIds) {
       await backoff(HELD_ATTEMPT, this.#stop.signal);
-      const locked = await this.#lockedAmong(ids);
+      const locked = await this.#lockedAmong(this.#queue.heldWrites);
       if (!locked || this.#stop.signal.aborted) continue;
       this.#queue.release(ids.filter((id) => !locked.has(id)));
       if (!this.#isRunning && !this.#queue.isEmpty) void this.#run();
@@ -222,9 +225,20 @@ export class WritePipeline {
     this.#isWatchingHeld = false;
   }
 
-  /** Undefined when the database cannot say. */
-  #lockedAmong(ids: readonly string[]): Promise<ReadonlySet<string> | undefined> {
-    return this.#parts.lockedAmong(ids).catch(() => undefined);
+  /** Activities whose row, or whose limit, somebody has locked; undefined when the database cannot say. */
+  async #lockedAmong(writes: readonly Write[]): Promise<ReadonlySet<string> | undefined> {
+    const limits = new Map<string, string>();
+    for (const write of writes) if ('slot' in write && write.slot) limits.set(write.id, write.slot.hash);
+    try {
+      const locked = await this.#parts.lockedAmong(
+        [...new Set(writes.map(({ id }) => id))],
+        [...new Set(limits.values())],
+      );
+      const behind = [...limits].filter(([, hash]) => locked.has(hash)).map(([id]) => id);
+      return behind.length === 0 ? locked : new Set([...locked, ...behind]);
+    } catch {
+      return undefined;
+    }
   }
 
   get #isFull(): boolean {
@@ -283,10 +297,20 @@ export class WritePipeline {
   }
 }
 
-function resultOf(write: Write, outcome: WriteOutcome): CasResult | undefined {
-  if (write.kind === 'grant') return outcome.grants.get(write.id);
-  if (write.kind === 'putBack') return outcome.putBacks.get(write.id);
-  return write.kind === 'settle' ? outcome.settlements.get(write.id) : undefined;
+function resultOf(write: Write, outcome: WriteOutcome): WriteResult {
+  switch (write.kind) {
+    case 'grant':
+      return outcome.grants.get(write.id);
+    case 'putBack':
+      return outcome.putBacks.get(write.id);
+    case 'settle':
+      return outcome.settlements.get(write.id);
+    case 'insert':
+    case 'enter':
+      return outcome.slots?.standings.get(write.id);
+    default:
+      return undefined;
+  }
 }
 
 function rowsOf(batch: readonly QueuedWrite[]): number {

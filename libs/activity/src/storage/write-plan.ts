@@ -1,5 +1,6 @@
 import type { ActivityStatus } from '../model/statuses.js';
 import type { KeyWrite } from './activity-keys.js';
+import type { SlotGrant, SlotStanding } from './activity-slots.js';
 import { QUEUE_OWNER, type CasResult } from './activity-store.js';
 import { toNumber, toNumberOrNull, type SqlValue } from './sql-value.js';
 import type { LinesInsert, MessageRange } from './write.js';
@@ -38,8 +39,25 @@ export type Step = (session: WriteSession) => MaybePromise<unknown>;
 /** A transaction as a sequence of steps, so that one text of it serves the synchronous driver and the others. */
 export type Plan<T> = Generator<Step, T, unknown>;
 
+/** A statement of so few values has one of a few forms: worth to be prepared once. */
+export const FEW_VALUES = 8;
+
+/** What has come of the work on limits. */
+export interface SlotOutcome {
+  /** Of those that came, by id. */
+  standings: Map<string, SlotStanding>;
+  /** Of those that had waited. */
+  grants: SlotGrant[];
+  /** First rows of those that came, as they are to be written. */
+  rows: (readonly SqlValue[])[];
+  /** What is left to be done in the transaction, with all else. */
+  steps: Step[];
+}
+
 /** How the changes of status went, by activity. */
 export interface WriteOutcome {
+  /** Undefined where nothing was done at limits. */
+  slots?: SlotOutcome | undefined;
   grants: ReadonlyMap<string, CasResult>;
   putBacks: ReadonlyMap<string, CasResult>;
   settlements: ReadonlyMap<string, CasResult>;
@@ -54,12 +72,18 @@ export class WritePlan {
   readonly #grants: StatusChanges;
   readonly #putBacks: StatusChanges;
   readonly #settlements: StatusChanges;
+  readonly #slots: SlotOutcome | undefined;
 
-  /** @param retried  the same batch may have been committed before, unheard: who then finds its very own values has won. */
-  constructor(batch: WriteBatch, retried: boolean) {
-    const steps: Step[] = [];
+  /**
+   * @param retried  the same batch may have been committed before, unheard: who then finds its very own values has won.
+   * @param slots  what has been done at limits, earlier in the same transaction.
+   */
+  constructor(batch: WriteBatch, retried: boolean, slots?: SlotOutcome) {
+    this.#slots = slots;
+    const steps: Step[] = slots ? [...slots.steps] : [];
+    const inserts = slots ? [...batch.inserts, ...slots.rows] : batch.inserts;
     const update = (group: UpdateGroup) => void steps.push((session) => session.updateActivities(group));
-    if (batch.inserts.length > 0) steps.push((session) => session.insertActivities(batch.inserts));
+    if (inserts.length > 0) steps.push((session) => session.insertActivities(inserts));
     this.#grants = new StatusChanges(batch.grants, steps.length, retried);
     for (const group of batch.grants) update(group);
     for (const group of batch.updates) update(group);
@@ -82,6 +106,7 @@ export class WritePlan {
 
   outcome(results: readonly unknown[], standing: ReadonlyMap<string, Standing>): WriteOutcome {
     return {
+      slots: this.#slots,
       grants: this.#grants.outcome(results, standing),
       putBacks: this.#putBacks.outcome(results, standing),
       settlements: this.#settlements.outcome(results, standing),

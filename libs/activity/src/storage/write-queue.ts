@@ -1,3 +1,4 @@
+import type { SlotStanding } from './activity-slots.js';
 import type { CasResult } from './activity-store.js';
 import type { SqlValue } from './sql-value.js';
 import { mergedUpdate, type LinesInsert, type UpdateWrite, type Write } from './write.js';
@@ -12,6 +13,8 @@ const MAX_BATCH_CHARACTERS = 4_000_000;
 /** The order in which one batch writes; within it, writes of one rank keep the order in which they came. */
 const RANK: Record<Write['kind'], number> = {
   insert: 0,
+  enter: 0,
+  hold: 1,
   grant: 1,
   update: 2,
   cancel: 2,
@@ -19,13 +22,18 @@ const RANK: Record<Write['kind'], number> = {
   trim: 2,
   putBack: 3,
   settle: 3,
+  leave: 4,
 };
 const CHANGE_RANK = RANK.update;
 /** Of a line, its id, number, time, level and source. */
 const CHARACTERS_BESIDE_TEXT = 64;
+const CHARACTERS_OF_SLOT = 256;
 
 const GROUP: Record<Write['kind'], keyof WaitingWrites> = {
   insert: 'starts',
+  enter: 'starts',
+  hold: 'changes',
+  leave: 'changes',
   grant: 'changes',
   update: 'changes',
   cancel: 'changes',
@@ -35,6 +43,9 @@ const GROUP: Record<Write['kind'], keyof WaitingWrites> = {
   settle: 'ends',
 };
 
+/** How a change of status went, or how one stands at its limit. */
+export type WriteResult = CasResult | SlotStanding | undefined;
+
 export interface QueuedWrite {
   write: Write;
   /** Rows of it: of lines there are several. */
@@ -42,8 +53,8 @@ export interface QueuedWrite {
   characters: number;
   /** It may have been committed before, unheard. */
   retried: boolean;
-  readonly promise: Promise<CasResult | undefined>;
-  resolve: (result: CasResult | undefined) => void;
+  readonly promise: Promise<WriteResult>;
+  resolve: (result: WriteResult) => void;
   reject: (error: unknown) => void;
 }
 
@@ -98,7 +109,12 @@ export class WriteQueue {
     return count;
   }
 
-  add(write: Write): Promise<CasResult | undefined> {
+  /** What is held back, in no order. */
+  get heldWrites(): Write[] {
+    return [...this.#held.values()].flatMap((writes) => writes.map(({ write }) => write));
+  }
+
+  add(write: Write): Promise<WriteResult> {
     const queued = queue(write);
     const held = this.#held.size > 0 ? this.#held.get(write.id) : undefined;
     if (held) held.push(queued);
@@ -110,7 +126,7 @@ export class WriteQueue {
   }
 
   /** The promise of a waiting update that has taken up this one; undefined when there is none. */
-  mergeUpdate(newer: UpdateWrite): Promise<CasResult | undefined> | undefined {
+  mergeUpdate(newer: UpdateWrite): Promise<WriteResult> | undefined {
     const waiting = this.#updates.get(newer.id);
     if (waiting?.write.kind !== 'update') return undefined;
     const { owner } = waiting.write;
@@ -242,7 +258,7 @@ export class WriteQueue {
 export function queue(write: Write): QueuedWrite {
   let resolve!: QueuedWrite['resolve'];
   let reject!: QueuedWrite['reject'];
-  const promise = new Promise<CasResult | undefined>((onResolve, onReject) => {
+  const promise = new Promise<WriteResult>((onResolve, onReject) => {
     resolve = onResolve;
     reject = onReject;
   });
@@ -260,6 +276,10 @@ function charactersOf(write: Write): number {
       return charactersIn(write.values);
     case 'update':
       return charactersIn(write.changes);
+    case 'enter':
+    case 'hold':
+    case 'leave':
+      return CHARACTERS_OF_SLOT;
     default:
       return charactersIn(write.values) + charactersIn(write.changes);
   }

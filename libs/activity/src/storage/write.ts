@@ -1,4 +1,5 @@
 import type { ActivityStatus } from '../model/statuses.js';
+import type { SlotClaim } from './activity-slots.js';
 import type { Ownership } from './activity-store.js';
 import type { SqlValue } from './sql-value.js';
 
@@ -106,9 +107,28 @@ export interface LinesWrite extends WriteBase {
   lines: LinesInsert;
 }
 
+/** A first row. With a claim it is written as one that waits or one that runs, as the limit's line says. */
+export interface InsertWrite extends WriteBase {
+  kind: 'insert';
+  values: readonly SqlValue[];
+  slot?: SlotWrite;
+}
+/** At a limit: `enter` comes to its line, `hold` runs without having been given a slot, `leave` gives slot or place back. */
+export interface SlotsWrite extends WriteBase {
+  kind: 'enter' | 'hold' | 'leave';
+  slot: SlotWrite;
+}
+export interface SlotWrite {
+  /** See `limitHash`. */
+  hash: string;
+  claim: SlotClaim;
+  ownerId: string;
+}
+
 /** One write of an owner, with everything in it made storable: it is what it was when it was asked for. */
 export type Write =
-  | (WriteBase & { kind: 'insert'; values: readonly SqlValue[] })
+  | InsertWrite
+  | SlotsWrite
   | StatusWrite
   | UpdateWrite
   | CancelWrite
@@ -144,6 +164,14 @@ export const INSERT_COLUMNS = [
   'job_queue',
   'job_id',
 ] as const;
+
+/** The row of one that was to wait, and need not. */
+export function startedRow(values: readonly SqlValue[]): SqlValue[] {
+  return values.map((value, place) => {
+    if (INSERT_COLUMNS[place] === 'status') return 'running';
+    return INSERT_COLUMNS[place] === 'started_at' ? values[INSERT_COLUMNS.indexOf('created_at')]! : value;
+  });
+}
 
 /** Places of `INSERT_COLUMNS` in which one of the rows has something: the others are null by themselves. */
 export function insertedPlaces(rows: readonly (readonly SqlValue[])[]): number[] {

@@ -1,6 +1,7 @@
 import type { MigrationInterface } from 'typeorm';
 import { addCriticalSection } from './add-critical-section.js';
 import { addLeases } from './add-leases.js';
+import { addLimits } from './add-limits.js';
 import { createActivityKeys } from './create-activity-keys.js';
 import { addProgressDetails } from './add-progress-details.js';
 import { addAttempts } from './add-attempts.js';
@@ -20,6 +21,7 @@ export function activityMigrations(prefix: string): (new () => MigrationInterfac
     addChores(prefix),
     addLeases(prefix),
     indexScopes(prefix),
+    addLimits(prefix),
     addAttempts(prefix),
   ];
 }
