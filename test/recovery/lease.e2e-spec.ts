@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { DataSourceOptions } from 'typeorm';
 import { LeaseKeeper } from '../../libs/activity/src/recovery/lease-keeper.js';
 import { describeEachDatabase } from '../support/databases.js';
+import { closeApps, trackedApp } from '../support/tracked-app.js';
 import { closeStores, openStore } from '../storage/open-stores.js';
 import { ownersTable, type OwnersTable } from './owners-table.js';
 
@@ -57,7 +58,7 @@ describeEachDatabase('the lease of a process', (database) => {
     await owners.delete(store.ownerId);
     expect(await store.renewLease()).toBe('taken');
     expect(await store.renewLease()).toBe('kept');
-    expect(await row()).toMatchObject({ host: hostname(), sweeps: 0 });
+    expect(await row()).toMatchObject({ host: hostname(), pid: process.pid });
   });
 
   it('is steady only while it is renewed without a gap', async () => {
@@ -130,11 +131,26 @@ describe('who keeps the lease', () => {
       store: { renewLease, lostAmong: async () => [] },
       running: { all: () => [] },
       leaseMs: 30,
+      pollMs: 10,
       logger: silent,
     });
     keeper.start();
     await new Promise((resolve) => enough.signal.addEventListener('abort', resolve));
     await keeper.stop();
     expect({ most, underWay }).toEqual({ most: 1, underWay: 0 });
+  });
+});
+
+describe('the option `lease`', () => {
+  it('is checked at the start: long enough for a pause, and for three polls', async () => {
+    await expect(trackedApp({}, { activity: { lease: 100 } })).rejects.toMatchObject({
+      code: 'ACTIVITY_OPTION_INVALID',
+      message: expect.stringContaining('`lease` is 100: it must be at least 500 ms') as unknown,
+    });
+    const { log } = await trackedApp({}, { activity: { lease: '2s' } });
+    expect(log.warnings()).toEqual([expect.stringContaining('less than three polls: set it to at least 3000 ms')]);
+    const { log: quiet } = await trackedApp({}, { activity: { lease: '2s', cancelPoll: 600 } });
+    expect(quiet.warnings()).toEqual([]);
+    await closeApps();
   });
 });

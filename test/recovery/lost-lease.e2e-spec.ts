@@ -15,7 +15,10 @@ describe('a process', () => {
 
   beforeEach(async () => {
     options = { type: 'better-sqlite3', database: databaseFile() };
-    app = await trackedApp({}, { database: options, activity: { lease: LEASE_MS, shutdownGrace: '20s' } });
+    app = await trackedApp(
+      {},
+      { database: options, activity: { lease: LEASE_MS, cancelPoll: 100, shutdownGrace: '20s' } },
+    );
     owners = await ownersTable(options);
   });
   afterEach(async () => {

@@ -1,5 +1,6 @@
 import type { DataSourceOptions } from 'typeorm';
 import { createDatabase } from '../../libs/activity/src/storage/create-database.js';
+import type { Database } from '../../libs/activity/src/storage/database.js';
 import type { SqlValue } from '../../libs/activity/src/storage/sql-value.js';
 
 export interface OwnerFacts {
@@ -16,6 +17,7 @@ export interface OwnerFacts {
 
 /** The table of processes, as somebody sees and changes it who is none of them. */
 export interface OwnersTable {
+  readonly database: Database;
   ids(): Promise<string[]>;
   row(id: string): Promise<OwnerFacts>;
   /** As if the process had said its last word so much earlier. */
@@ -35,6 +37,7 @@ export async function ownersTable(options: DataSourceOptions): Promise<OwnersTab
     await database.change(`UPDATE activity_owners SET ${set} WHERE id = ?`, [id]);
   };
   return {
+    database,
     async ids() {
       const rows = await dataSource.createQueryBuilder(entities.owner, 'o').orderBy('o.id').getMany();
       return rows.map(({ id }) => id as string);

@@ -1,13 +1,20 @@
 const PATIENCE_MS = 10_000;
 
-/** Asks again with each turn of the loop until it holds: for what is written by a timer of the subject. */
-export async function eventually<T>(ask: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
+/**
+ * Asks again with each turn of the loop until it holds: for what is written by a timer of the subject.
+ * @param options.patienceMs  Default 10 s.
+ */
+export async function eventually<T>(
+  ask: () => Promise<T>,
+  holds: (value: T) => boolean,
+  { patienceMs = PATIENCE_MS }: { patienceMs?: number } = {},
+): Promise<T> {
   let last: T | undefined;
   // Not by `Date`, which a test may turn.
-  for (const end = performance.now() + PATIENCE_MS; performance.now() < end;) {
+  for (const end = performance.now() + patienceMs; performance.now() < end;) {
     last = await ask();
     if (holds(last)) return last;
     await new Promise((resolve) => setImmediate(resolve));
   }
-  throw new Error(`it did not come to hold within ${PATIENCE_MS / 1_000} s, and is ${JSON.stringify(last)}`);
+  throw new Error(`it did not come to hold within ${patienceMs / 1_000} s, and is ${JSON.stringify(last)}`);
 }

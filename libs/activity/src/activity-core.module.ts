@@ -36,8 +36,10 @@ import { InProcessLimiter } from './execution/in-process-limiter.js';
 import { RemoteChanges } from './execution/remote-changes.js';
 import { ActivityModuleDuplicateError } from './model/errors.js';
 import { LeaseKeeper } from './recovery/lease-keeper.js';
+import { OwnerSweep } from './recovery/owner-sweep.js';
 import { RetentionTimer } from './recovery/retention-timer.js';
 import { Shutdown } from './recovery/shutdown.js';
+import { StallWatch } from './recovery/stall-watch.js';
 import type { ActivityStore } from './storage/activity-store.js';
 import { SqlActivityStore } from './storage/sql-activity-store.js';
 import { ActivityAddresses } from './tracking/activity-addresses.js';
@@ -70,6 +72,8 @@ class ActivityLifecycle implements OnModuleInit, OnApplicationShutdown {
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(LeaseKeeper) private readonly lease: LeaseKeeper,
+    @Inject(OwnerSweep) private readonly sweep: OwnerSweep,
+    @Inject(StallWatch) private readonly stalls: StallWatch,
     @Inject(RetentionTimer) private readonly retention: RetentionTimer,
     @Inject(RemoteChanges) private readonly remoteChanges: RemoteChanges,
     @Inject(Shutdown) private readonly shutdown: Shutdown,
@@ -89,6 +93,8 @@ class ActivityLifecycle implements OnModuleInit, OnApplicationShutdown {
     this.readyResponses();
     await this.store.open();
     this.lease.start();
+    this.sweep.start();
+    this.stalls.start();
     this.retention.start();
     this.remoteChanges.start();
     await this.openBus();
@@ -113,8 +119,9 @@ class ActivityLifecycle implements OnModuleInit, OnApplicationShutdown {
     await this.shutdown.finish();
     this.stopTracking?.();
     this.stopCapture?.();
-    await this.retention.stop();
+    this.stalls.stop();
     this.remoteChanges.stop();
+    await Promise.all([this.retention.stop(), this.sweep.stop()]);
     // The lease is kept until the last write, and given back with the connection.
     await this.store.close(CLOSE_TIMEOUT_MS);
     await this.lease.stop();
@@ -171,8 +178,8 @@ class ActivityLifecycle implements OnModuleInit, OnApplicationShutdown {
     {
       provide: LeaseKeeper,
       inject: [ACTIVITY_SETTINGS, ACTIVITY_STORE, ActivityRunner],
-      useFactory: ({ lease }: ActivitySettings, store: ActivityStore, { running }: ActivityRunner) =>
-        new LeaseKeeper({ store, running, leaseMs: lease, logger }),
+      useFactory: ({ lease, cancelPoll }: ActivitySettings, store: ActivityStore, { running }: ActivityRunner) =>
+        new LeaseKeeper({ store, running, leaseMs: lease, pollMs: cancelPoll, logger }),
     },
     {
       provide: RemoteChanges,
@@ -184,6 +191,18 @@ class ActivityLifecycle implements OnModuleInit, OnApplicationShutdown {
       provide: Shutdown,
       inject: [ActivityRunner],
       useFactory: (runner: ActivityRunner) => new Shutdown(runner, logger),
+    },
+    {
+      provide: OwnerSweep,
+      inject: [ACTIVITY_SETTINGS, ACTIVITY_STORE, ACTIVITY_BUS, ActivityEvents],
+      useFactory: ({ lease }: ActivitySettings, store: ActivityStore, bus: ActivityBus, events: ActivityEvents) =>
+        new OwnerSweep({ store, bus, events, leaseMs: lease, logger }),
+    },
+    {
+      provide: StallWatch,
+      inject: [ACTIVITY_SETTINGS, ActivityRunner],
+      useFactory: ({ lease }: ActivitySettings, { running }: ActivityRunner) =>
+        new StallWatch({ running, leaseMs: lease, logger }),
     },
     {
       provide: RetentionTimer,

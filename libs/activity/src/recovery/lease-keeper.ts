@@ -10,10 +10,14 @@ const RENEWAL = 1 / 3;
 /** Of a lease: soon enough that the end of an outage leaves time for several attempts before anybody is taken for dead. */
 const RETRY = 1 / 30;
 
+const LEAST_POLLS = 3;
+
 export interface LeaseKeeperParts {
   store: Pick<ActivityStore, 'renewLease' | 'lostAmong'>;
   running: Pick<RunningActivities, 'all'>;
   leaseMs: number;
+  /** How often it is asked what other processes have asked for: the option `cancelPoll`. */
+  pollMs: number;
   logger: { debug(text: string): void; warn(text: string): void };
 }
 
@@ -34,7 +38,15 @@ export class LeaseKeeper {
     this.#parts = parts;
   }
 
+  /** Says so where the lease is too short for what other processes ask to be heard within it. */
   start(): void {
+    const { leaseMs, pollMs, logger } = this.#parts;
+    if (leaseMs < LEAST_POLLS * pollMs) {
+      logger.warn(
+        `The option \`lease\` is ${leaseMs} ms, which is less than three polls: set it to at least ` +
+          `${LEAST_POLLS * pollMs} ms, or \`cancelPoll\` to at most ${Math.floor(leaseMs / LEAST_POLLS)} ms.`,
+      );
+    }
     this.#loop = this.#run();
   }
 

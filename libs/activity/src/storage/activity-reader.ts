@@ -13,6 +13,8 @@ import { toNumber } from './sql-value.js';
 import { activityOf, messageOf, summaryOf } from './stored-activity.js';
 
 const DEFAULT_PAGE = 50;
+/** SQLite and MariaDB take so many values at once. */
+const IDS_AT_ONCE = 1_000;
 const DEFAULT_MESSAGES = 200;
 /** Nobody needs to know more exactly how many there are than that there are more. */
 const MAX_COUNT = 10_000;
@@ -43,6 +45,19 @@ export class ActivityReader {
       .where(`${ALIAS}.id = :id`, { id: stored })
       .getOne();
     return row && activityOf(row);
+  }
+
+  async getAll(ids: readonly string[]): Promise<Activity[]> {
+    const activities: Activity[] = [];
+    for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
+      const part = ids.slice(from, from + IDS_AT_ONCE);
+      const rows = await this.dataSource
+        .createQueryBuilder(this.entities.activity, ALIAS)
+        .where(`${ALIAS}.id IN (:...part)`, { part })
+        .getMany();
+      activities.push(...rows.map(activityOf));
+    }
+    return activities;
   }
 
   async list(given: ActivityQuery): Promise<ActivityPage> {

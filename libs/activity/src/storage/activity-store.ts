@@ -13,6 +13,7 @@ import type {
 import type { CheckedRetentionRule } from '../config/retention.options.js';
 import type { KeyClaim, KeyHolder } from './activity-keys.js';
 import type { SlotClaim, SlotGrant, SlotLook, SlotStanding } from './activity-slots.js';
+import type { ActivityOwner } from '../model/owner.js';
 import type { WriteStats } from '../model/stats.js';
 import type { AbortReason, ActivityReason } from '../model/reasons.js';
 import type { ActivitySort } from '../model/sorts.js';
@@ -51,6 +52,13 @@ export type ActivityIdentity = Pick<
 
 /** How a renewal has found the lease: as it was left; or gone, or with activities taken from this process meanwhile. */
 export type LeaseStanding = 'kept' | 'taken';
+
+export interface SweepOptions {
+  /** Told of each step, when it is durable: which activities were ended, and what process had left them behind. */
+  onInterrupted: (step: { owner: ActivityOwner; ids: readonly string[] }) => void;
+  /** Stops between two steps. */
+  signal?: AbortSignal;
+}
 
 /** A row as it is first written. */
 export interface NewActivity extends ActivityIdentity, Ownership {
@@ -266,6 +274,13 @@ export interface ActivityStore {
   /** Which of these others have ended or taken. A row that has not been written yet is not among them. */
   lostAmong(owned: readonly (Ownership & { id: string })[]): Promise<ForeignChange[]>;
 
+  /**
+   * Ends as `interrupted` (`owner_lost`) what processes have left behind that nobody has heard of for a lease. Any number
+   * of processes may do so at once. Nothing is tried again: the next look will.
+   * @returns milliseconds until that is worth it; Infinity where there is nobody else.
+   */
+  sweep(options: SweepOptions): Promise<number>;
+
   insert(activity: NewActivity): Promise<unknown>;
   /** `queued → running`. */
   grant(id: string, owner: Ownership, startedAt: Date): Promise<CasResult>;
@@ -340,6 +355,8 @@ export interface ActivityStore {
 
   /** Null for an id that is unknown or not an id at all. */
   get(id: string): Promise<Activity | null>;
+  /** Those that are there, in any order. */
+  getAll(ids: readonly string[]): Promise<Activity[]>;
   /** @throws {ActivityQueryError} for a value or cursor that is not allowed. */
   list(query: ActivityQuery): Promise<ActivityPage>;
   /** Milliseconds that the newest successes of a type and scope ran, 50 at most. */

@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
-import { ACTIVE_STATUSES } from '../model/statuses.js';
 import { LENGTHS } from './activity-entities.js';
 import type { LeaseStanding } from './activity-store.js';
 import type { Database } from './database.js';
+import { deleteOwner, insertOwner, ownerLabel } from './owner-rows.js';
 import { toNumber, type SqlValue } from './sql-value.js';
+import { STEADY_GAP } from './silent-owners.js';
 import { storableText } from './storable-text.js';
-import { statusList } from './tables.js';
 
 /**
  * The row of this process: who it is, and until when it is believed without a word from it. All of its times are written
@@ -19,21 +19,34 @@ import { statusList } from './tables.js';
 export class OwnerLease {
   readonly #id: string;
   readonly #leaseMs: number;
+  readonly #gapMs: number;
   #sweeps = 0;
+  /** When the last statement that renewed it was sent, by a clock that nobody sets. */
+  #renewedAt = -Infinity;
   #renewal: Promise<LeaseStanding> | undefined;
   #isReleased = false;
 
   constructor(id: string, leaseMs: number) {
     this.#id = id;
     this.#leaseMs = leaseMs;
+    this.#gapMs = Math.round(leaseMs * STEADY_GAP);
+  }
+
+  /** Whether it has been renewed of late, as far as this process knows. */
+  get isFresh(): boolean {
+    return performance.now() - this.#renewedAt <= this.#gapMs;
   }
 
   /** Writes the row, or makes it its own again. */
   async register(database: Database): Promise<void> {
     const host = storableText(hostname(), LENGTHS.host);
-    const facts = { host, pid: process.pid, label: `${host}:${process.pid}` };
-    const isThere = await this.#extend(database, { host, pid: facts.pid, label: facts.label });
-    if (!isThere) await this.#insert(database, facts);
+    const { pid } = process;
+    const isThere = await this.#extend(database, { label: ownerLabel(host, pid), host, pid });
+    if (!isThere) {
+      this.#renewedAt = performance.now();
+      const ageMs = Math.round(process.uptime() * 1_000);
+      await insertOwner(database, { id: this.#id, host, pid, ageMs, leaseMs: this.#leaseMs });
+    }
     const { dataSource, entities } = database;
     const row = await dataSource.createQueryBuilder(entities.owner, 'o').where('o.id = :id', { id: this.#id }).getOne();
     this.#sweeps = toNumber(row?.sweeps ?? 0);
@@ -53,9 +66,7 @@ export class OwnerLease {
   async release(database: Database): Promise<void> {
     this.#isReleased = true;
     await this.#renewal?.catch(() => undefined);
-    const { owners, activities } = database.tables;
-    const left = `SELECT 1 FROM ${activities} WHERE status IN (${statusList(ACTIVE_STATUSES)}) AND owner_id = ?`;
-    await database.change(`DELETE FROM ${owners} WHERE id = ? AND NOT EXISTS (${left})`, [this.#id, this.#id]);
+    await deleteOwner(database, { id: this.#id });
   }
 
   async #renew(database: Database): Promise<LeaseStanding> {
@@ -67,7 +78,7 @@ export class OwnerLease {
   /** @returns whether the row was there, and (where that is asked for) nobody had taken from it. */
   async #extend(database: Database, facts: Record<string, SqlValue>, sweeps?: number): Promise<boolean> {
     const { now, tables } = database;
-    const gapMs = Math.round(this.#leaseMs / 2);
+    const sentAt = performance.now();
     // In this order: MariaDB reads the new value of a column that stands before.
     const set = [
       `steady_since = CASE WHEN renewed_at > ${now} OR ${now} - renewed_at > ? THEN ${now} ELSE steady_since END`,
@@ -77,31 +88,14 @@ export class OwnerLease {
     ];
     const untaken = sweeps === undefined ? '' : ' AND sweeps = ?';
     const changed = await database.change(`UPDATE ${tables.owners} SET ${set.join(', ')} WHERE id = ?${untaken}`, [
-      gapMs,
+      // An outage that the database's clock does not show, since it was set back meanwhile, is a gap too.
+      this.isFresh ? this.#gapMs : -1,
       this.#leaseMs,
       ...Object.values(facts),
       this.#id,
       ...(sweeps === undefined ? [] : [sweeps]),
     ]);
+    if (changed === 1) this.#renewedAt = sentAt;
     return changed === 1;
-  }
-
-  async #insert({ dataSource, entities, now }: Database, facts: Record<string, SqlValue>): Promise<void> {
-    const uptimeMs = Math.round(process.uptime() * 1_000);
-    const at = (offset: number) => () => `${now} + (${offset})`;
-    await dataSource
-      .createQueryBuilder()
-      .insert()
-      .into(entities.owner)
-      .values({
-        id: this.#id,
-        ...facts,
-        started_at: at(-uptimeMs),
-        renewed_at: at(0),
-        expires_at: at(this.#leaseMs),
-        steady_since: at(0),
-      })
-      .orIgnore()
-      .execute();
   }
 }

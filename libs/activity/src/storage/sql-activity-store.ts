@@ -35,6 +35,7 @@ import type {
   PutBack,
   RequestReason,
   Settlement,
+  SweepOptions,
   Trim,
 } from './activity-store.js';
 import { writeCancelRequest, writeForcedEnd } from './cancel-request.js';
@@ -44,6 +45,7 @@ import type { Database } from './database.js';
 import { readForeignChanges } from './foreign-changes.js';
 import { lostAmong } from './lost-activities.js';
 import { OwnerLease } from './owner-lease.js';
+import { sweepOwners } from './owner-sweep.js';
 import { postgresNotifications, type PostgresNotifications } from './postgres-notifications.js';
 import { recentDurations } from './recent-durations.js';
 import { toTextOrNull } from './sql-value.js';
@@ -109,6 +111,16 @@ export class SqlActivityStore implements ActivityStore {
 
   lostAmong(owned: readonly (Ownership & { id: string })[]): Promise<ForeignChange[]> {
     return this.#connection.attempt(({ dataSource, entities }) => lostAmong(dataSource, entities, owned));
+  }
+
+  sweep(options: SweepOptions): Promise<number> {
+    return this.#connection.attempt(
+      (database) => {
+        const asking = { id: this.ownerId, leaseMs: this.#leaseMs, isFresh: this.#lease.isFresh };
+        return sweepOwners(database, asking, options);
+      },
+      { patienceMs: 0 },
+    );
   }
 
   insert(activity: NewActivity): Promise<unknown> {
@@ -295,6 +307,10 @@ export class SqlActivityStore implements ActivityStore {
 
   get(id: string): Promise<Activity | null> {
     return this.#read((reader) => reader.get(id));
+  }
+
+  getAll(ids: readonly string[]): Promise<Activity[]> {
+    return this.#read((reader) => reader.getAll(ids));
   }
 
   list(query: ActivityQuery): Promise<ActivityPage> {
