@@ -6,35 +6,35 @@ import type { RunningActivity } from './running-activity.js';
  */
 export class RunningActivities {
   readonly #byId = new Map<string, RunningActivity>();
-  readonly #managed = new Set<RunningActivity>();
+  /** Settled without their body, which has not come back. */
+  readonly #abandoned = new Set<RunningActivity>();
   #onAdded: ((activity: RunningActivity) => void) | undefined;
 
   /** How many are not settled yet, or whose body can still be waited for. */
   get size(): number {
-    return this.#managed.size;
+    return this.#byId.size - this.#abandoned.size;
   }
 
   counts(): { running: number; queued: number } {
     let queued = 0;
-    for (const { record } of this.#managed) if (record.status === 'queued') queued++;
-    return { running: this.#managed.size - queued, queued };
+    for (const { record } of this.all()) if (record.status === 'queued') queued++;
+    return { running: this.size - queued, queued };
   }
 
   add(activity: RunningActivity): void {
     this.#byId.set(activity.id, activity);
-    this.#managed.add(activity);
     this.#onAdded?.(activity);
   }
 
   /** The body has ended. */
   delete(activity: RunningActivity): void {
+    if (this.#abandoned.size > 0) this.#abandoned.delete(activity);
     this.#byId.delete(activity.id);
-    this.abandon(activity);
   }
 
   /** Settled without its body: nobody waits for it any more. */
   abandon(activity: RunningActivity): void {
-    this.#managed.delete(activity);
+    if (this.#byId.get(activity.id) === activity) this.#abandoned.add(activity);
   }
 
   get(id: string): RunningActivity | undefined {
@@ -42,7 +42,7 @@ export class RunningActivities {
   }
 
   all(): RunningActivity[] {
-    return [...this.#managed];
+    return [...this.#byId.values()].filter((activity) => !this.#abandoned.has(activity));
   }
 
   /** Calls `tell` with each that is added from now on; for one listener, which stays. */

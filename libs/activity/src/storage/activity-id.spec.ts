@@ -23,4 +23,20 @@ describe('the id of an activity', () => {
       }),
     );
   });
+
+  it('is stored in one form, and nothing that is no UUID is one', () => {
+    const id = newActivityId(new Date());
+    expect([storedId(id), storedId(id.toUpperCase())]).toEqual([id, id]);
+    const wrong = [
+      `${id}0`,
+      id.slice(1),
+      id.replace('-', '0'),
+      `${id.slice(0, -1)}g`,
+      `${id.slice(0, -1)}:`,
+      `-${id.slice(1)}`,
+    ];
+    for (const given of [...wrong, ` ${id.slice(1)}`, '', 7, null, undefined, { toString: () => id }]) {
+      expect(storedId(given)).toBeNull();
+    }
+  });
 });

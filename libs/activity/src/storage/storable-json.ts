@@ -28,8 +28,9 @@ export function storableJson(value: unknown, maxBytes: number): string {
 
 /** As most metadata is: nothing need be walked. */
 function isEmptyObject(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.getPrototypeOf(value) === Object.prototype && Object.getOwnPropertyNames(value).length === 0;
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false;
+  for (const _ in value) return false;
+  return !('toJSON' in value);
 }
 
 /** True for what stands in the place of a value that could not be stored. */

@@ -155,9 +155,11 @@ class UpdateGroups {
     { fixed, values }: { fixed: readonly string[]; values: readonly SqlValue[] },
     guard: Pick<UpdateGroup, 'from' | 'to' | 'firstCancelOnly' | 'cleared'>,
   ): void {
-    const all = [...values];
+    const all = values.slice();
     let places = 0;
-    for (const [place, value] of changes.entries()) {
+    // By place: an iterator makes a pair for each, most of which are empty.
+    for (let place = 0; place < changes.length; place++) {
+      const value = changes[place];
       if (value === undefined) continue;
       all.push(value);
       places |= 1 << place;
