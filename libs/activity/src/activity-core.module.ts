@@ -194,9 +194,13 @@ class ActivityLifecycle implements OnModuleInit, OnApplicationShutdown {
     },
     {
       provide: OwnerSweep,
-      inject: [ACTIVITY_SETTINGS, ACTIVITY_STORE, ACTIVITY_BUS, ActivityEvents],
-      useFactory: ({ lease }: ActivitySettings, store: ActivityStore, bus: ActivityBus, events: ActivityEvents) =>
-        new OwnerSweep({ store, bus, events, leaseMs: lease, logger }),
+      inject: [ActivityRunner, ACTIVITY_STORE, ACTIVITY_BUS, ActivityEvents],
+      useFactory: (
+        { settings, unrecorded }: ActivityRunner,
+        store: ActivityStore,
+        bus: ActivityBus,
+        events: ActivityEvents,
+      ) => new OwnerSweep({ store, unrecorded, bus, events, leaseMs: settings.lease, logger }),
     },
     {
       provide: StallWatch,

@@ -21,6 +21,9 @@ import { StartGate } from './start-gate.js';
 import type { Work } from './start-work.js';
 import { StoreWatch } from './store-watch.js';
 
+/** Beyond it they wait for the end of the process, whose lease ends them. */
+const MOST_UNRECORDED = 10_000;
+
 export interface RunnerParts {
   settings: ActivitySettings;
   store: ActivityStore;
@@ -41,6 +44,8 @@ export class ActivityRunner {
   readonly redaction: Redaction;
   readonly logMemory = new LogMemory();
   readonly gate = new StartGate();
+  /** What has ended here while its row still says that it runs: the sweep looks after it. */
+  readonly unrecorded = new Set<string>();
   readonly #parts: RunnerParts;
   readonly #watch: StoreWatch;
   readonly #admission: Admission;
@@ -55,6 +60,10 @@ export class ActivityRunner {
     this.#admission = new Admission({ ...parts, watch: this.#watch });
     this.#listener = {
       settled: (activity, result) => this.#settled(activity, result),
+      unrecorded: ({ id }, error) => {
+        parts.logger.warn(`The end of activity ${id} could not be recorded: ${errorText(error)}`);
+        if (this.unrecorded.size < MOST_UNRECORDED) this.unrecorded.add(id);
+      },
       cancelling: (activity) => parts.events.emit('cancelling', activity.record),
       abandoned: (activity) => this.running.abandon(activity),
       released: (activity) => this.running.delete(activity),

@@ -8,7 +8,7 @@ import {
   type ActivityCancelledError,
 } from '../model/cancellation.js';
 import type { Json, StoredError } from '../model/activity.js';
-import { errorLine, errorText, toStoredError } from '../model/stored-error.js';
+import { errorLine, toStoredError } from '../model/stored-error.js';
 import { outcomeAfter, outcomeOf, type Completion, type Outcome, type OutcomeChoices } from '../model/outcome.js';
 import { isFinalStatus } from '../model/statuses.js';
 import type { CancelFact, CasResult, ForeignEnd, RequestReason } from '../storage/activity-store.js';
@@ -37,6 +37,8 @@ export interface RunningActivityOptions {
 /** Told to the runner, which owns what is shared: the registry, events and the log of the application. */
 export interface RunningActivityListener {
   settled(activity: RunningActivity, result: CasResult): void;
+  /** Its end was refused for good: its row still says that it runs. */
+  unrecorded(activity: RunningActivity, error: unknown): void;
   /** It was running, and has been asked to stop. */
   cancelling(activity: RunningActivity): void;
   /** The row was settled without the body, which has ignored its signal. */
@@ -478,7 +480,7 @@ export class RunningActivity {
         return result;
       },
       (error: unknown) => {
-        this.listener.warn(`The end of activity ${this.id} could not be recorded: ${errorText(error)}`);
+        this.listener.unrecorded(this, error);
         durable?.(NOT_FIRST);
         return NOT_FIRST;
       },

@@ -13,7 +13,9 @@ const OFTEN = 1 / 30;
 const MOST_JITTER_MS = 1_000;
 
 export interface OwnerSweepParts {
-  store: Pick<ActivityStore, 'sweep' | 'getAll'>;
+  store: Pick<ActivityStore, 'sweep' | 'interruptUnrecorded' | 'getAll'>;
+  /** Of this process: what has ended, and whose row says that it runs. What is ended is taken out. */
+  unrecorded: Set<string>;
   bus: Pick<ActivityBus, 'publish'>;
   events: Pick<ActivityEvents, 'emit'>;
   leaseMs: number;
@@ -39,24 +41,14 @@ export class OwnerSweep {
 
   /** Looks now. Never rejects. @returns milliseconds until the next look is worth it. */
   async look(): Promise<number> {
-    const { store, logger } = this.#parts;
-    const { signal } = this.#stopping;
-    const interrupted = new Map<string, { owner: ActivityOwner; count: number }>();
-    const told: Promise<void>[] = [];
     try {
-      return await store.sweep({
-        signal,
-        onInterrupted: ({ owner, ids }) => {
-          interrupted.set(owner.id, { owner, count: (interrupted.get(owner.id)?.count ?? 0) + ids.length });
-          told.push(this.#tell(ids));
-        },
-      });
+      await this.#endUnrecorded();
+      return await this.#endWhatOthersLeft();
     } catch (error) {
-      if (!signal.aborted) logger.debug(`It could not be looked after dead processes: ${errorText(error)}`);
+      if (!this.#stopping.signal.aborted) {
+        this.#parts.logger.debug(`It could not be looked after dead processes: ${errorText(error)}`);
+      }
       return 0;
-    } finally {
-      for (const { owner, count } of interrupted.values()) logger.warn(whatWasLeft(owner, count));
-      await Promise.all(told);
     }
   }
 
@@ -73,6 +65,33 @@ export class OwnerSweep {
       await delay(nextLookMs + this.#jitterMs(), undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
       nextLookMs = Math.min(leaseMs * SELDOM, Math.max(leaseMs * OFTEN, await this.look()));
+    }
+  }
+
+  async #endUnrecorded(): Promise<void> {
+    const { store, unrecorded } = this.#parts;
+    if (unrecorded.size === 0) return;
+    const ids = [...unrecorded];
+    const ended = await store.interruptUnrecorded(ids);
+    for (const id of ids) unrecorded.delete(id);
+    await this.#tell(ended);
+  }
+
+  async #endWhatOthersLeft(): Promise<number> {
+    const { store, logger } = this.#parts;
+    const counts = new Map<string, { owner: ActivityOwner; count: number }>();
+    const told: Promise<void>[] = [];
+    try {
+      return await store.sweep({
+        signal: this.#stopping.signal,
+        onInterrupted: ({ owner, ids }) => {
+          counts.set(owner.id, { owner, count: (counts.get(owner.id)?.count ?? 0) + ids.length });
+          told.push(this.#tell(ids));
+        },
+      });
+    } finally {
+      for (const { owner, count } of counts.values()) logger.warn(whatWasLeft(owner, count));
+      await Promise.all(told);
     }
   }
 

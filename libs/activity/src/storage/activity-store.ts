@@ -280,6 +280,11 @@ export interface ActivityStore {
    * @returns milliseconds until that is worth it; Infinity where there is nobody else.
    */
   sweep(options: SweepOptions): Promise<number>;
+  /**
+   * Ends likewise activities of this process whose own end was refused for good.
+   * @returns which were still active.
+   */
+  interruptUnrecorded(ids: readonly string[]): Promise<string[]>;
 
   insert(activity: NewActivity): Promise<unknown>;
   /** `queued → running`. */

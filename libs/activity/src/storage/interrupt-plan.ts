@@ -17,7 +17,8 @@ const ERROR = {
 };
 
 export interface Interruption {
-  owner: Pick<KnownOwner, 'id' | 'renewedAtMs'>;
+  /** Of another process with its last word; where that is left out, the process itself asks. */
+  owner: Pick<KnownOwner, 'id'> & Partial<Pick<KnownOwner, 'renewedAtMs'>>;
   ids: readonly string[];
   /** The line that each of them gets. */
   text: string;
@@ -34,11 +35,13 @@ export function* interruptPlan(
   { owner, ids, text }: Interruption,
 ): Plan<string[] | null> {
   const { locking, byId } = hints(dataSource.options.type);
-  const isSilent = (yield execute(
-    `UPDATE ${tables.owners} SET swept_at = ${now}, sweeps = sweeps + 1 WHERE id = ? AND renewed_at = ?`,
-    [owner.id, owner.renewedAtMs],
-  )) as number;
-  if (isSilent === 0) return null;
+  if (owner.renewedAtMs !== undefined) {
+    const isSilent = (yield execute(
+      `UPDATE ${tables.owners} SET swept_at = ${now}, sweeps = sweeps + 1 WHERE id = ? AND renewed_at = ?`,
+      [owner.id, owner.renewedAtMs],
+    )) as number;
+    if (isSilent === 0) return null;
+  }
   // Locked first, so that lines which are being written are there, or can be no more, before the next `seq` is looked up.
   const found = (yield select(
     `SELECT id FROM ${tables.activities}${byId} WHERE id IN (${marks(ids)}) AND owner_id = ? AND status IN (${ACTIVE})${locking}`,

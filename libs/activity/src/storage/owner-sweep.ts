@@ -11,6 +11,8 @@ import { statusList } from './tables.js';
 
 /** Activities of one transaction: enough to share its cost, few enough to hold no lock for long. */
 const STEP = 500;
+const UNRECORDED =
+  'It was interrupted: its work has ended, but how could not be recorded. See the log of the application.';
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Of the process that looks. */
@@ -80,6 +82,23 @@ async function endThoseThatAre(
     ids = await leftBehind(database, owner, { status, after: ids.at(-1)! });
   }
   return true;
+}
+
+/**
+ * Ends activities of this process that have ended without the database having taken it.
+ * @returns which were still active.
+ */
+export async function interruptUnrecorded(
+  database: Database,
+  ownerId: string,
+  ids: readonly string[],
+): Promise<string[]> {
+  const ended: string[] = [];
+  for (let from = 0; from < ids.length; from += STEP) {
+    const step = { owner: { id: ownerId }, ids: ids.slice(from, from + STEP), text: UNRECORDED };
+    ended.push(...((await database.transact(interruptPlan(database, step))) ?? []));
+  }
+  return ended;
 }
 
 /** @returns whether this process is the one to do it now. */

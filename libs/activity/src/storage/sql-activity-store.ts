@@ -45,7 +45,7 @@ import type { Database } from './database.js';
 import { readForeignChanges } from './foreign-changes.js';
 import { lostAmong } from './lost-activities.js';
 import { OwnerLease } from './owner-lease.js';
-import { sweepOwners } from './owner-sweep.js';
+import { interruptUnrecorded, sweepOwners } from './owner-sweep.js';
 import { postgresNotifications, type PostgresNotifications } from './postgres-notifications.js';
 import { recentDurations } from './recent-durations.js';
 import { toTextOrNull } from './sql-value.js';
@@ -121,6 +121,10 @@ export class SqlActivityStore implements ActivityStore {
       },
       { patienceMs: 0 },
     );
+  }
+
+  interruptUnrecorded(ids: readonly string[]): Promise<string[]> {
+    return this.#connection.attempt((database) => interruptUnrecorded(database, this.ownerId, ids), { patienceMs: 0 });
   }
 
   insert(activity: NewActivity): Promise<unknown> {
