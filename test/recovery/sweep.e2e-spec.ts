@@ -227,6 +227,25 @@ describeEachDatabase('a sweep', (database) => {
     expect(await sweepBy(sweeper)).toEqual([id]);
   });
 
+  it('can be foreseen by an operator: who was last heard of when, and has how much', async () => {
+    await Promise.all([dead.run(), dead.run(), dead.run({ status: 'queued' }), dead.run({}, {}), sweeper.run()]);
+    await silence(dead);
+    const processes = await sweeper.store.processes();
+    const { renewedAt, expiresAt } = await owners.row(dead.store.ownerId);
+    expect(processes.map(({ id }) => id)).toEqual([dead.store.ownerId, sweeper.store.ownerId]);
+    expect(processes).toMatchObject([
+      {
+        isHere: false,
+        isHeard: false,
+        running: 2,
+        queued: 1,
+        renewedAt: new Date(renewedAt),
+        expiresAt: new Date(expiresAt),
+      },
+      { isHere: true, isHeard: true, running: 1, queued: 0, pid: process.pid },
+    ]);
+  });
+
   it('ends more than fit into one step', async () => {
     const rows = await Promise.all(Array.from({ length: 1_203 }, () => dead.run()));
     await silence(dead);

@@ -12,6 +12,7 @@ import { UsualDurations } from './execution/usual-durations.js';
 import { waitForEnd } from './live/wait-for-end.js';
 import { pruneRequest } from './recovery/retention-timer.js';
 import { toActor, type Activity, type ActivityMessage, type UsualDuration } from './model/activity.js';
+import type { ActivityProcess } from './model/owner.js';
 import type { ActivityStats } from './model/stats.js';
 import { ActivityNotFoundError, ActivityOptionError, ActivityQueryError } from './model/errors.js';
 import type {
@@ -215,6 +216,11 @@ export class ActivityService {
       ...writes,
       dropped: { activities: droppedStarts, lines: logMemory.leftOut },
     };
+  }
+
+  /** The processes that share this database: which they are, when each was last heard of, and how much it runs. */
+  processes(): Promise<ActivityProcess[]> {
+    return this.#parts.store.processes();
   }
 
   #request(options: ActivityOptions): Promise<RunRequest> {

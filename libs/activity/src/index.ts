@@ -69,6 +69,7 @@ export {
 export * from './model/errors.js';
 export * from './model/key-errors.js';
 export type { ActivityEvent, ActivityEventName } from './model/events.js';
+export type { ActivityOwner, ActivityProcess } from './model/owner.js';
 export type { ChosenReason, OutcomeChoices } from './model/outcome.js';
 export type { ActivityFrame, DoneFrame, ErrorFrame, GapFrame, LogFrame, StartedFrame } from './model/frames.js';
 export { ABORT_REASONS, ACTIVITY_REASONS, type AbortReason, type ActivityReason } from './model/reasons.js';

@@ -12,3 +12,15 @@ export interface ActivityOwner {
   /** Until when it is believed without another one. */
   expiresAt: Date;
 }
+
+/** The same, as an operator looks at it. */
+export interface ActivityProcess extends ActivityOwner {
+  /** It is the one that was asked. */
+  isHere: boolean;
+  /** Its lease has not run out. */
+  isHeard: boolean;
+  /** Its activities that run, those among them that are being cancelled. */
+  running: number;
+  /** Those that wait for a slot. */
+  queued: number;
+}

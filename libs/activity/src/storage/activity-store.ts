@@ -13,7 +13,7 @@ import type {
 import type { CheckedRetentionRule } from '../config/retention.options.js';
 import type { KeyClaim, KeyHolder } from './activity-keys.js';
 import type { SlotClaim, SlotGrant, SlotLook, SlotStanding } from './activity-slots.js';
-import type { ActivityOwner } from '../model/owner.js';
+import type { ActivityOwner, ActivityProcess } from '../model/owner.js';
 import type { WriteStats } from '../model/stats.js';
 import type { AbortReason, ActivityReason } from '../model/reasons.js';
 import type { ActivitySort } from '../model/sorts.js';
@@ -274,6 +274,8 @@ export interface ActivityStore {
   /** Which of these others have ended or taken. A row that has not been written yet is not among them. */
   lostAmong(owned: readonly (Ownership & { id: string })[]): Promise<ForeignChange[]>;
 
+  /** All processes that have a lease, or have left activities behind. */
+  processes(): Promise<ActivityProcess[]>;
   /**
    * Ends as `interrupted` (`owner_lost`) what processes have left behind that nobody has heard of for a lease. Any number
    * of processes may do so at once. Nothing is tried again: the next look will.

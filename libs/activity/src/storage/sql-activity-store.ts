@@ -3,6 +3,7 @@ import { v7 as uuid } from 'uuid';
 import type { ActivitySettings } from '../config/activity-module.options.js';
 import type { Activity, ActivityMessage } from '../model/activity.js';
 import { ActivityOptionError, ActivityStoreError } from '../model/errors.js';
+import type { ActivityProcess } from '../model/owner.js';
 import type { WriteStats } from '../model/stats.js';
 import { FINAL_STATUSES, isFinalStatus } from '../model/statuses.js';
 import { ActivityHistory } from './activity-history.js';
@@ -45,6 +46,7 @@ import type { Database } from './database.js';
 import { readForeignChanges } from './foreign-changes.js';
 import { lostAmong } from './lost-activities.js';
 import { OwnerLease } from './owner-lease.js';
+import { readProcesses } from './processes.js';
 import { interruptUnrecorded, sweepOwners } from './owner-sweep.js';
 import { postgresNotifications, type PostgresNotifications } from './postgres-notifications.js';
 import { recentDurations } from './recent-durations.js';
@@ -111,6 +113,10 @@ export class SqlActivityStore implements ActivityStore {
 
   lostAmong(owned: readonly (Ownership & { id: string })[]): Promise<ForeignChange[]> {
     return this.#connection.attempt(({ dataSource, entities }) => lostAmong(dataSource, entities, owned));
+  }
+
+  processes(): Promise<ActivityProcess[]> {
+    return this.#connection.attempt((database) => readProcesses(database, this.ownerId));
   }
 
   sweep(options: SweepOptions): Promise<number> {
