@@ -16,6 +16,7 @@ import { NOBODY, runSteps, WritePlan, type Plan, type Step, type WriteOutcome } 
 /** What is used of pg's pool. */
 interface PostgresPool {
   connect(): Promise<PooledClient>;
+  on(event: 'connect', listener: (client: PooledClient) => void): void;
   query(sql: string, values: readonly unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
 }
 interface PooledClient extends PostgresClient {
@@ -56,7 +57,10 @@ export class PostgresDatabase implements Database {
   }
 
   async open(): Promise<void> {
-    if (!this.dataSource.isInitialized) await this.dataSource.initialize();
+    if (this.dataSource.isInitialized) return;
+    await this.dataSource.initialize();
+    // One that is ended as soon as it is made says so before whoever has asked for it can listen: that would be a crash.
+    this.#pool.on('connect', (client) => client.on('error', this.onIdleError));
   }
 
   async close(): Promise<void> {

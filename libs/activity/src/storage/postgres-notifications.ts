@@ -14,7 +14,7 @@ interface OwnClient {
 /** What is used of pg's pool: its class of client, and the options with which it makes them. */
 interface ClientMaker {
   readonly Client: new (options: unknown) => OwnClient;
-  readonly options: unknown;
+  readonly options: { readonly password?: unknown };
 }
 
 /** `LISTEN` and `NOTIFY` on the tracker's database. */
@@ -34,7 +34,8 @@ export function postgresNotifications(database: Database): PostgresNotifications
   const pool = (dataSource.driver as unknown as { master: ClientMaker }).master;
   return {
     channel: `nestjs_activity_${createHash('sha256').update(tables.activities).digest('hex').slice(0, 16)}`,
-    client: () => new pool.Client(pool.options),
+    // The password is not among what is enumerated. One that sends without waiting for answers would not end without them.
+    client: () => new pool.Client({ ...pool.options, password: pool.options.password, pipeline: false }),
     notify: (channel, text) => dataSource.query('SELECT pg_notify($1, $2)', [channel, text]),
   };
 }
