@@ -45,7 +45,7 @@ const NETWORK = new Set([
 ]);
 /** Errors of the drivers that have no code. */
 const TEXT =
-  /Connection terminated|connection error and is not queryable|Client was closed|timeout exceeded when trying to connect|connection is in closed state/i;
+  /Query read timeout|Connection terminated|connection error and is not queryable|Client was closed|timeout exceeded when trying to connect|connection is in closed state/i;
 
 /**
  * No connection could be had, for whatever reason (a password that is being changed, a database that takes no

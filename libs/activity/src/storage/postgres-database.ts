@@ -20,11 +20,11 @@ interface PostgresPool {
   query(sql: string, values: readonly unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
 }
 interface PooledClient extends PostgresClient {
+  readonly connection: { readonly stream: { destroy(): void } };
   /** Whether statements are sent without waiting for the answers to those before them. */
   readonly pipeline?: boolean;
   on(event: 'error', listener: (error: unknown) => void): void;
   off(event: 'error', listener: (error: unknown) => void): void;
-  end(): Promise<void>;
   /** @param destroy  true: the connection is closed, not kept. */
   release(destroy?: boolean): void;
 }
@@ -64,8 +64,9 @@ export class PostgresDatabase implements Database {
   }
 
   async close(): Promise<void> {
-    // A statement that is stuck behind somebody's lock would keep the pool from ending.
-    for (const client of this.#writing) void client.end();
+    // A statement that is stuck behind somebody's lock would keep the pool from ending; and a client that sends without
+    // waiting for answers would wait for all of them before it ends.
+    for (const client of this.#writing) client.connection.stream.destroy();
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 
@@ -75,7 +76,7 @@ export class PostgresDatabase implements Database {
       const slots = batch.slots && (await this.#begin(client, slotPlan(new SlotSql(this), batch.slots.keys, retried)));
       const plan = new WritePlan(batch, retried, slots);
       const results = await inOneTransaction(client, plan.steps, { session, hasBegun: slots !== undefined });
-      this.#growth.grown(batch.inserts.length);
+      this.#growth.grown(batch.inserts.length + (slots?.rows.length ?? 0));
       const unchanged = plan.unchanged(results);
       return plan.outcome(results, unchanged.length === 0 ? NOBODY : await session.standing(unchanged));
     });
@@ -91,8 +92,18 @@ export class PostgresDatabase implements Database {
 
   /** Begins a transaction, and takes the first step of the plan with it. */
   async #begin<T>(client: PooledClient, plan: Plan<T>): Promise<T> {
-    const [, result] = await Promise.all([client.query(BEGIN), runSteps(plan, this.#session(client))]);
-    return result;
+    const session = this.#session(client);
+    const first = plan.next();
+    const begun = client.query(BEGIN);
+    if (first.done) {
+      await begun;
+      return first.value;
+    }
+    // Nothing more is done where it could not begin.
+    const [begin, step] = await Promise.allSettled([begun, first.value(session)]);
+    if (begin.status === 'rejected') throw begin.reason;
+    if (step.status === 'rejected') throw step.reason;
+    return runSteps(plan, session, step.value);
   }
 
   async #withClient<T>(work: (client: PooledClient) => Promise<T>): Promise<T> {

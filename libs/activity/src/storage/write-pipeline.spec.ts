@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { CasResult, NewLines } from './activity-store.js';
 import type { WriteBatch } from './write-batch.js';
 import { WritePipeline, type PipelineParts } from './write-pipeline.js';
@@ -44,7 +44,7 @@ function insert(of = id) {
 }
 
 /** A database that answers each batch as it is told to. */
-function pipelineOver(answer: (batch: WriteBatch) => void = () => undefined) {
+function pipelineOver(answer: (batch: WriteBatch) => void = () => undefined, isLocked: () => boolean = () => false) {
   const batches: WriteBatch[] = [];
   const log: string[] = [];
   const parts: PipelineParts = {
@@ -55,12 +55,17 @@ function pipelineOver(answer: (batch: WriteBatch) => void = () => undefined) {
         new Map<string, CasResult>(groups.flatMap(({ rows }) => rows.map((row) => [row.id, { won: true }])));
       return { grants: won(batch.grants), putBacks: won(batch.putBacks), settlements: won(batch.settlements) };
     },
-    lockedAmong: async () => new Set(),
+    lockedAmong: async (ids) => new Set(isLocked() ? ids.filter((one) => one === id) : []),
     maxWaitingWrites: 1_000,
     remakeTables: async () => false,
     logger: { warn: (text) => log.push(text) },
   };
   return { pipeline: new WritePipeline(parts), batches, log };
+}
+
+async function turnsUntil(holds: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 1_000 && !holds(); turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(holds()).toBe(true);
 }
 
 function failure(code: string): Error {
@@ -117,6 +122,53 @@ describe('the write pipeline', () => {
       1, 2, 3, 5, 6, 7,
     ]);
     expect(pipeline.stats()).toMatchObject({ refused: 1, writes: 6, waiting: { lines: 0 } });
+  });
+
+  describe('while a row is locked and something else of the batch is refused', () => {
+    const other = id.replace(/1$/, '2');
+    const textsOf = ({ messages }: WriteBatch) =>
+      messages.flatMap(({ activityId, lines: all }) => all.map(([seq]) => `${activityId.slice(-1)}:${seq}`));
+    let isLocked = false;
+    let wasLocked = false;
+    beforeEach(() => {
+      isLocked = wasLocked = false;
+    });
+    const answer = (batch: WriteBatch) => {
+      if (textsOf(batch).includes('2:66') || textsOf(batch).includes('1:66')) {
+        isLocked ||= !wasLocked;
+        wasLocked = true;
+        throw new Error('unstorable');
+      }
+      const rows = [...textsOf(batch), ...batch.settlements.flatMap(({ rows: ended }) => ended.map(() => '1:end'))];
+      if (isLocked && rows.some((row) => row.startsWith('1'))) throw failure('55P03');
+    };
+
+    it('goes on with the lines beside the refused one when the row is free', async () => {
+      const { pipeline, batches } = pipelineOver(answer, () => isLocked);
+      const written = pipeline.add(linesWrite(id, lines(1, 2, 66, 3)));
+      const refused = expect(written).rejects.toThrow('unstorable');
+      await turnsUntil(() => pipeline.stats().heldBack > 0);
+      isLocked = false;
+      await refused;
+      await pipeline.add(linesWrite(other, { ...lines(1), activityId: other }));
+      expect(batches.flatMap(textsOf)).toEqual(['1:1', '1:2', '1:3', '2:1']);
+    });
+
+    it('keeps the order of what is held back: of this batch, and of what waits behind it', async () => {
+      const { pipeline, batches } = pipelineOver(answer, () => isLocked);
+      const first = pipeline.add(linesWrite(id, lines(1)));
+      const poison = expect(pipeline.add(linesWrite(other, { ...lines(66), activityId: other }))).rejects.toThrow(
+        'unstorable',
+      );
+      const second = pipeline.add(linesWrite(id, lines(2)));
+      await turnsUntil(() => isLocked);
+      const end = pipeline.add(settle());
+      await poison;
+      isLocked = false;
+      await Promise.all([first, second, end]);
+      const seen = batches.flatMap((batch) => [...textsOf(batch), ...batch.settlements.map(() => 'end')]);
+      expect(seen).toEqual(['1:1', '1:2', 'end']);
+    });
   });
 
   it('keeps what waits while the database is away, says so once, and writes it when it is back', async () => {

@@ -132,69 +132,81 @@ export class WritePipeline {
     this.#isRunning = false;
   }
 
+  /** In pieces, in their order: at first all of it is one; what is refused for good is halved until it stands alone. */
   async #land(batch: readonly QueuedWrite[], retried: boolean): Promise<void> {
+    let pieces = [batch];
     let remakes = 0;
-    for (let attempt = 0; batch.length > 0 && !this.#stop.signal.aborted; attempt++) {
-      try {
-        const begun = performance.now();
-        const outcome = await this.#parts.write(batchOf(batch.map(({ write }) => write)), retried);
-        this.#landed(rowsOf(batch), performance.now() - begun);
-        for (const queued of batch) queued.resolve(resultOf(queued.write, outcome));
-        if (outcome.slots && outcome.slots.grants.length > 0) this.#parts.onGranted?.(outcome.slots.grants);
-        return;
-      } catch (error) {
-        if (isTransient(error)) {
-          this.#totals.retries++;
-          const rest = isLockTimeout(error) ? await this.#holdLocked(batch, retried) : batch;
-          if (rest.length < batch.length) {
-            batch = rest;
-            continue;
-          }
-          retried = true;
-          this.#failsForNow(error, attempt);
-          await backoff(attempt, this.#stop.signal);
-        } else if (isMissingTable(error)) {
-          if (++remakes > MAX_REMAKES || !(await this.#remake())) return this.#refuse(batch, error);
-        } else {
-          return this.#landApart(batch, retried, error);
+    for (let attempt = 0; pieces.length > 0 && !this.#stop.signal.aborted;) {
+      const [piece, ...others] = pieces as [readonly QueuedWrite[], ...(readonly QueuedWrite[])[]];
+      const failure = await this.#try(piece, retried);
+      if (!failure) {
+        pieces = others;
+        attempt = 0;
+        continue;
+      }
+      const { error } = failure;
+      if (isTransient(error)) {
+        this.#totals.retries++;
+        const rest = isLockTimeout(error) ? await this.#holdLocked(pieces, retried) : undefined;
+        if (rest) {
+          pieces = rest;
+          continue;
         }
+        retried = true;
+        this.#failsForNow(error, attempt);
+        await backoff(attempt++, this.#stop.signal);
+      } else if (!isMissingTable(error)) {
+        pieces = [...this.#apart(piece, error), ...others];
+      } else if (++remakes > MAX_REMAKES || !(await this.#remake())) {
+        this.#refuse(piece, error);
+        pieces = others;
       }
     }
-    rejectAll(batch, closed());
+    for (const piece of pieces) rejectAll(piece, closed());
   }
 
-  /** One of them is refused for good: the halves go apart, in their order, until it stands alone. */
-  async #landApart(batch: readonly QueuedWrite[], retried: boolean, error: unknown): Promise<void> {
-    const [first] = batch;
-    if (batch.length > 1) {
-      const middle = batch.length >> 1;
-      await this.#land(batch.slice(0, middle), retried);
-      await this.#land(batch.slice(middle), retried);
-    } else if (first?.write.kind === 'lines' && first.rows > 1) {
-      await this.#landLinesApart(first, first.write, retried);
-    } else if (first?.write.poorer) {
-      this.#parts.logger.warn(
-        `The database refused the ${first.write.kind} of activity ${first.write.id}, so less of it is stored: ${errorText(error)}`,
-      );
-      first.write = first.write.poorer();
-      await this.#land([first], retried);
-    } else {
-      this.#refuse(batch, error);
+  /** @returns undefined when it has landed. */
+  async #try(piece: readonly QueuedWrite[], retried: boolean): Promise<{ error: unknown } | undefined> {
+    const begun = performance.now();
+    let outcome: WriteOutcome;
+    try {
+      outcome = await this.#parts.write(batchOf(piece.map(({ write }) => write)), retried);
+    } catch (error) {
+      return { error };
+    }
+    this.#landed(rowsOf(piece), performance.now() - begun);
+    for (const queued of piece) queued.resolve(resultOf(queued.write, outcome));
+    this.#tellGranted(outcome);
+    return undefined;
+  }
+
+  /** What whoever hears it does is no reason to write the batch again. */
+  #tellGranted({ slots }: WriteOutcome): void {
+    if (!slots || slots.grants.length === 0) return;
+    try {
+      this.#parts.onGranted?.(slots.grants);
+    } catch (error) {
+      this.#parts.logger.warn(`A slot was granted, and who waited could not be told: ${errorText(error)}`);
     }
   }
 
-  /** One of its lines is refused: the others are to be there all the same. */
-  async #landLinesApart(whole: QueuedWrite, write: LinesWrite, retried: boolean): Promise<void> {
-    const middle = whole.rows >> 1;
-    const { lines } = write.lines;
-    const halves = [lines.slice(0, middle), lines.slice(middle)].map((half) =>
-      queue({ ...write, lines: { ...write.lines, lines: half } }),
+  /** One of them is refused for good: the pieces in which they are tried again. */
+  #apart(piece: readonly QueuedWrite[], error: unknown): (readonly QueuedWrite[])[] {
+    const [first] = piece;
+    if (piece.length > 1) {
+      const middle = piece.length >> 1;
+      return [piece.slice(0, middle), piece.slice(middle)];
+    }
+    if (first?.write.kind === 'lines' && first.rows > 1) return halvesOf(first, first.write).map((half) => [half]);
+    if (!first?.write.poorer) {
+      this.#refuse(piece, error);
+      return [];
+    }
+    this.#parts.logger.warn(
+      `The database refused the ${first.write.kind} of activity ${first.write.id}, so less of it is stored: ${errorText(error)}`,
     );
-    const done = Promise.allSettled(halves.map(({ promise }) => promise));
-    for (const half of halves) await this.#land([half], retried);
-    const failed = (await done).find((half) => half.status === 'rejected');
-    if (failed) whole.reject(failed.reason);
-    else whole.resolve(undefined);
+    first.write = first.write.poorer();
+    return [piece];
   }
 
   #refuse(batch: readonly QueuedWrite[], error: unknown): void {
@@ -202,14 +214,21 @@ export class WritePipeline {
     rejectAll(batch, refused(error));
   }
 
-  /** Puts aside what is for rows that somebody has locked. @returns the rest. */
-  async #holdLocked(batch: readonly QueuedWrite[], retried: boolean): Promise<readonly QueuedWrite[]> {
-    const locked = await this.#lockedAmong(batch.map(({ write }) => write));
-    if (!locked || locked.size === 0) return batch;
-    if (retried) for (const queued of batch) queued.retried = true;
-    const rest = this.#queue.hold(locked, batch);
+  /**
+   * Puts aside what is for rows that somebody has locked, of all pieces: so it keeps its order, with what waits behind it.
+   * @returns the rest; undefined when nothing is locked by now.
+   */
+  async #holdLocked(
+    pieces: readonly (readonly QueuedWrite[])[],
+    retried: boolean,
+  ): Promise<(readonly QueuedWrite[])[] | undefined> {
+    const locked = await this.#lockedAmong(pieces[0]!.map(({ write }) => write));
+    if (!locked || locked.size === 0) return undefined;
+    const all = pieces.flat();
+    if (retried) for (const queued of all) queued.retried = true;
+    const rest = new Set(this.#queue.hold(locked, all));
     if (!this.#isWatchingHeld) void this.#watchHeld();
-    return rest;
+    return pieces.map((piece) => piece.filter((queued) => rest.has(queued))).filter((piece) => piece.length > 0);
   }
 
   /** Looks again and again whether the rows are free, for as long as something is held back for them. */
@@ -311,6 +330,21 @@ function resultOf(write: Write, outcome: WriteOutcome): WriteResult {
     default:
       return undefined;
   }
+}
+
+/** Two writes of half its lines each; when both have gone their ways, so has it. One that is refused refuses it. */
+function halvesOf(whole: QueuedWrite, write: LinesWrite): QueuedWrite[] {
+  const middle = whole.rows >> 1;
+  const { lines } = write.lines;
+  const halves = [lines.slice(0, middle), lines.slice(middle)].map((half) =>
+    queue({ ...write, lines: { ...write.lines, lines: half } }),
+  );
+  void Promise.allSettled(halves.map(({ promise }) => promise)).then((ends) => {
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) whole.reject(failed.reason);
+    else whole.resolve(undefined);
+  });
+  return halves;
 }
 
 function rowsOf(batch: readonly QueuedWrite[]): number {

@@ -159,8 +159,9 @@ export function runNow<T>(plan: Plan<T>, session: WriteSession): T {
   return step.value;
 }
 
-export async function runSteps<T>(plan: Plan<T>, session: WriteSession): Promise<T> {
-  let step = plan.next();
+/** @param given  what the step gave that was taken last; left out: none was. */
+export async function runSteps<T>(plan: Plan<T>, session: WriteSession, ...given: [unknown?]): Promise<T> {
+  let step = plan.next(...given);
   while (!step.done) step = plan.next(await step.value(session));
   return step.value;
 }
