@@ -341,8 +341,7 @@ function halvesOf(whole: QueuedWrite, write: LinesWrite): QueuedWrite[] {
   );
   void Promise.allSettled(halves.map(({ promise }) => promise)).then((ends) => {
     const failed = ends.find((end) => end.status === 'rejected');
-    if (failed) whole.reject(failed.reason);
-    else whole.resolve(undefined);
+    return failed ? whole.reject(failed.reason) : whole.resolve(undefined);
   });
   return halves;
 }
