@@ -15,6 +15,7 @@ export interface ListeningClient {
   end(): Promise<unknown>;
   /** Lets the process end although it is connected; a client of older versions has none. */
   unref?(): void;
+  ref?(): void;
 }
 
 export interface PostgresCarrierParts {
@@ -71,6 +72,8 @@ export class PostgresCarrier implements ActivityBusCarrier {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    // Whoever waits for the end must not be left waiting by a process that ends since nothing else is open.
+    this.#client?.ref?.();
     await this.#client?.end().catch(() => undefined);
     await this.#run;
   }

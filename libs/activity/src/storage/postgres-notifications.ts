@@ -9,6 +9,7 @@ interface OwnClient {
   on(event: string, listener: (value: never) => void): unknown;
   end(): Promise<unknown>;
   unref?(): void;
+  ref?(): void;
 }
 
 /** What is used of pg's pool: its class of client, and the options with which it makes them. */

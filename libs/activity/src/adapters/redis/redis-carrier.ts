@@ -55,6 +55,8 @@ function disconnect(connection: Connection): Promise<void> {
   return new Promise((resolve) => {
     if (connection.status === 'end') return resolve();
     connection.once('end', resolve);
+    // It is waited for, so it must not let the process end before.
+    if ('stream' in connection) connection.stream.ref();
     connection.disconnect();
   });
 }
